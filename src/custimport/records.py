@@ -1,0 +1,220 @@
+"""The values that travel through the pipeline. No behaviour beyond arithmetic."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from custimport.customer.codes import Code
+
+FIELDS = ("full_name", "email", "date_of_birth", "timezone")
+"""The four fields of a customer, in the order in which they are shown everywhere."""
+
+
+class Policy(StrEnum):
+    """What `--on-duplicate` says about an e-mail that is already there."""
+
+    REJECT = "reject"
+    SKIP = "skip"
+    UPDATE = "update"
+
+
+class Status(StrEnum):
+    """How an import stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One reason why a row is rejected. `value` is the whole cell; it is cut only where it is shown.
+
+    `field` is None for errors of structure. `related_row` (1-based) and `related_customer_id` (24 hex digits)
+    say which row or customer has the e-mail already.
+    """
+
+    code: Code
+    field: str | None
+    value: str | None
+    message: str
+    hint: str | None = None
+    related_row: int | None = None
+    related_customer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that is not stored, with every reason.
+
+    `row` is the record's number, 1-based, header and blank lines not counted; `line` the physical line where it
+    starts, 1-based over everything in the file. `cells` are the row's own cells, whole and untrimmed, as many as
+    the row has; empty where broken quoting or encoding leaves none, and then `raw` is the text of the line.
+    """
+
+    row: int
+    line: int
+    cells: Sequence[str]
+    errors: tuple[RowError, ...]
+    raw: str | None = None
+
+
+class ValidRow(NamedTuple):
+    """A row that passed validation, its values as they are to be stored; `cells` as in the file, for a report."""
+
+    row: int
+    line: int
+    full_name: str
+    email: str
+    date_of_birth: date
+    timezone: str
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far reading has come: the last record's number, the last physical line (both 1-based, 0 at the start),
+
+    `content_bytes`: bytes of the decompressed content up to the end of that line, and `content_sha256`: their
+    SHA-256 in hex digits, which tells at resume whether the file is the same up to there. `source_bytes`: bytes
+    taken from the file as it lies on disk, which may be ahead of the line; for progress only.
+    """
+
+    row: int = 0
+    line: int = 0
+    content_bytes: int = 0
+    content_sha256: str = ""
+    source_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRows:
+    """A chunk of consecutive records, in file order, as three columns of equal length and the ones that failed.
+
+    Columns instead of an object per row: the csv module fills them without any Python code per row.
+    """
+
+    numbers: Sequence[int]
+    lines: Sequence[int]
+    cells: Sequence[list[str]]
+    rejections: Sequence[Rejection]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatedRows:
+    """A chunk after validation: valid rows and rejections, each in file order, and where the chunk ends."""
+
+    valid: Sequence[ValidRow]
+    rejections: Sequence[Rejection]
+    position: Position
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the chunk, valid and rejected."""
+        return len(self.valid) + len(self.rejections)
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """The balance of an import: `read` is always the sum of the five others."""
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: Self) -> "RowCounts":
+        return RowCounts(
+            self.read + other.read,
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.skipped + other.skipped,
+            self.rejected + other.rejected,
+        )
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every row that was read is in exactly one of the other counts."""
+        return self.read == self.inserted + self.updated + self.unchanged + self.skipped + self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class BatchWritten:
+    """What became of a batch of valid rows: every one of them is counted once or is in `rejections`."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    rejections: Sequence[Rejection] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SettledRows:
+    """A chunk of which every row is stored or rejected: `rejections` in file order, from every stage."""
+
+    counts: RowCounts
+    rejections: Sequence[Rejection]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The file's header as understood.
+
+    `columns`: every column name, equal ones made unique as `name#2`; `field_positions`: for each of the four
+    fields, in the order of `FIELDS`, the 0-based index of its column; `ignored`: names of columns nobody asked
+    for; `is_report`: some column's name starts with `rejection_`, the file is a rejection report loaded again.
+    """
+
+    columns: tuple[str, ...]
+    field_positions: tuple[int, int, int, int]
+    delimiter: str
+    ignored: tuple[str, ...] = ()
+    is_report: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    """How to read and judge a file. Kept with the import; resume and verify use the same."""
+
+    column_map: Mapping[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    delimiter: str | None = None
+    quotechar: str = '"'
+    date_formats: tuple[str, ...] = ()
+    min_date_of_birth: date = date(1900, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """What is said of one import when it ends, and what `imports show` repeats (contract.md, "Summary").
+
+    `bytes` and `sha256` are of the file as it lies on disk; None where it was not read to the end.
+    """
+
+    import_id: str | None
+    file: str
+    bytes: int | None
+    sha256: str | None
+    status: Status
+    on_duplicate: Policy
+    rows: RowCounts
+    rejected_by_code: Mapping[str, int]
+    ignored_columns: Sequence[str]
+    warnings: Sequence[str]
+    reports: Sequence[str]
+    started_at: datetime
+    finished_at: datetime | None
+    elapsed_seconds: float
+    rows_per_second: float

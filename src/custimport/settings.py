@@ -1,0 +1,76 @@
+"""Every number the program lives by: name, unit, reason."""
+
+from typing import Final
+
+# Input --------------------------------------------------------------------------------------------------
+
+READ_BLOCK_BYTES: Final = 256 * 1024
+"""Bytes read (and decompressed) at a time: large enough to be cheap, small enough to keep memory flat."""
+
+MAX_CELL_CHARACTERS: Final = 131_072
+"""A longer cell is `cell-too-large`: the default limit of Python's csv module."""
+
+MAX_MULTILINE_RECORD_LINES: Final = 100
+MAX_MULTILINE_RECORD_CHARACTERS: Final = 1024 * 1024
+"""A record that spans more lines or characters has a quote that never closed."""
+
+MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
+"""A longer physical line is one rejection and is skipped without being held in memory."""
+
+# Pipeline -----------------------------------------------------------------------------------------------
+
+BATCH_ROWS: Final = 2_000
+"""Rows in one write command: a few per cent faster than 1,000, and no gain beyond."""
+
+WRITERS: Final = 2
+"""Threads that write at the same time: two keep a server on the same machine busy."""
+
+CHUNKS_IN_FLIGHT: Final = 4
+"""Chunks handed to the writers and not yet settled: bounds memory, hides round trips."""
+
+CHECKPOINT_SECONDS: Final = 1.0
+"""Time between two checkpoints; each is also the lease's heartbeat."""
+
+RETRY_FOR_SECONDS: Final = 60.0
+"""How long an outage of the database is waited out: longer than an election (about 12 s)."""
+
+FINGERPRINT_BYTES_A_ROW: Final = 32
+"""What `check` and `--dry-run` may keep per row, to find duplicates within the file."""
+
+# Database -----------------------------------------------------------------------------------------------
+
+DEFAULT_DATABASE: Final = "custimport"
+CONNECT_TIMEOUT_MS: Final = 10_000
+"""Finding a usable server; an operator at a terminal waits no longer than this for "not reachable"."""
+SOCKET_TIMEOUT_MS: Final = 60_000
+"""One reply; a majority write on a busy replica set can take many seconds."""
+
+STALLED_AFTER_SECONDS: Final = 60.0
+"""A running import whose heartbeat is older is shown as stalled and may be taken over."""
+LEASE_SILENCE_SECONDS: Final = 30.0
+"""A process that could not renew its lease for this long sends nothing more: half of the above."""
+
+# Embedded server ----------------------------------------------------------------------------------------
+
+EMBEDDED_IDLE_SECONDS: Final = 30.0
+"""The embedded server stops this long after its last user has gone."""
+EMBEDDED_START_TIMEOUT_SECONDS: Final = 60.0
+"""Recovery after a kill during a load took 1.7 s; a slow disk may need much longer."""
+
+# Presentation -------------------------------------------------------------------------------------------
+
+MAX_SHOWN_VALUE_CHARACTERS: Final = 200
+"""`errors[].value` and values inside messages are cut here, saying so; `data` and cells never are."""
+PROGRESS_LINE_SECONDS: Final = 5.0
+"""Time between two progress lines where standard error is not a terminal."""
+DEFAULT_PAGE_ROWS: Final = 20
+
+# Environment --------------------------------------------------------------------------------------------
+
+ENVIRONMENT_URI: Final = ("CUSTIMPORT_MONGODB_URI", "MONGODB_URI")
+"""Read in this order; `CUSTIMPORT_MONGODB_URI_FILE` comes after them, `.env` last."""
+ENVIRONMENT_URI_FILE: Final = "CUSTIMPORT_MONGODB_URI_FILE"
+ENVIRONMENT_EMBEDDED: Final = "CUSTIMPORT_EMBEDDED"
+ENVIRONMENT_MONGOD: Final = "CUSTIMPORT_MONGOD"
+ENVIRONMENT_DATA_FOLDER: Final = "CUSTIMPORT_DATA_DIR"
+ENVIRONMENT_EMBEDDED_IDLE: Final = "CUSTIMPORT_EMBEDDED_IDLE_SECONDS"

