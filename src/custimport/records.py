@@ -6,11 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from custimport.customer.codes import Code
-
-FIELDS = ("full_name", "email", "date_of_birth", "timezone")
-"""The four fields of a customer, in the order in which they are shown everywhere."""
-
+from custimport.customer.codes import RowError
 
 class Policy(StrEnum):
     """What `--on-duplicate` says about an e-mail that is already there."""
@@ -30,23 +26,6 @@ class Status(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     UNDONE = "undone"
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """One reason why a row is rejected. `value` is the whole cell; it is cut only where it is shown.
-
-    `field` is None for errors of structure. `related_row` (1-based) and `related_customer_id` (24 hex digits)
-    say which row or customer has the e-mail already.
-    """
-
-    code: Code
-    field: str | None
-    value: str | None
-    message: str
-    hint: str | None = None
-    related_row: int | None = None
-    related_customer_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +152,7 @@ class Header:
     """The file's header as understood.
 
     `columns`: every column name, equal ones made unique as `name#2`; `field_positions`: for each of the four
-    fields, in the order of `FIELDS`, the 0-based index of its column; `ignored`: names of columns nobody asked
+    fields, in the order of `custimport.customer.FIELDS`, the 0-based index of its column; `ignored`: names of columns nobody asked
     for; `is_report`: some column's name starts with `rejection_`, the file is a rejection report loaded again.
     """
 

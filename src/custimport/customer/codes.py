@@ -32,6 +32,23 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RowError:
+    """One reason why a row is rejected. `value` is the whole cell; it is cut only where it is shown.
+
+    `field` is None for errors of structure. `related_row` (1-based) and `related_customer_id` (24 hex digits)
+    say which row or customer has the e-mail already.
+    """
+
+    code: Code
+    field: str | None
+    value: str | None
+    message: str
+    hint: str | None = None
+    related_row: int | None = None
+    related_customer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CodeEntry:
     """One entry of the catalogue: `group` is what the code is about, `example` a piece of a file."""
 
