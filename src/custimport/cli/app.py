@@ -1,0 +1,34 @@
+"""The command tree: `custimport COMMAND`. One module per group of commands."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from custimport.cli import db
+from custimport.cli.boundary import ErrorBoundary
+
+app = typer.Typer(
+    name="custimport",
+    cls=ErrorBoundary,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Load customer CSV files into MongoDB: every row is stored, or rejected with every reason, exactly once.",
+)
+app.add_typer(db.app, name="db")
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"custimport {version('custimport')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Load customer CSV files into MongoDB."""

@@ -1,0 +1,89 @@
+"""Where words go: results to standard output, everything else to standard error, UTF-8 whatever the locale."""
+
+import io
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+
+def use_utf8() -> None:
+    """Make both standard streams speak UTF-8; a character that cannot be written never ends the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def output() -> Console:
+    """The console of results. Nothing in customers' data is read as markup, emoji or links."""
+    return _console(sys.stdout)
+
+
+def messages() -> Console:
+    """The console of warnings, progress and errors."""
+    return _console(sys.stderr)
+
+
+def _console(stream: TextIO) -> Console:
+    return Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=not stream.isatty())
+
+
+def note(text: str, *, quiet: bool = False) -> None:
+    """One line for a person on standard error, unless `quiet`."""
+    if not quiet:
+        messages().print(Text(shown(text)), soft_wrap=True)
+
+
+def warning(text: str, *, quiet: bool = False) -> None:
+    """One warning on standard error, unless `quiet`."""
+    if not quiet:
+        messages().print(Text.assemble(("warning: ", "yellow"), shown(text)), soft_wrap=True)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document and a line end on standard output."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def shown(text: str) -> str:
+    """`text` with every character that could steer a terminal made visible: controls, bidirectional overrides.
+
+    Line feeds stay: they are ours. Values from files must go through `shown_value`.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(character) if character != "\n" else character for character in text)
+
+
+def shown_value(text: str) -> str:
+    """As `shown`, for text that came from a file or the database: line feeds are made visible too."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    # joiners build emoji and the letters of several scripts; every other format character can deceive
+    if category in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in "\u200c\u200d":
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+@contextmanager
+def quiet_when_pipe_closes() -> Iterator[None]:
+    """A reader that goes away (`| head`) ends the output, without a message."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the interpreter flushes standard output once more at exit: give it somewhere to write
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
