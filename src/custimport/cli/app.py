@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from custimport.cli import db
+from custimport.cli import db, imports, load
 from custimport.cli.boundary import ErrorBoundary
 
 app = typer.Typer(
@@ -16,6 +16,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Load customer CSV files into MongoDB: every row is stored, or rejected with every reason, exactly once.",
 )
+app.command()(load.load)
+app.command()(load.check)
+app.add_typer(imports.app, name="imports")
 app.add_typer(db.app, name="db")
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from custimport.cli.destinations import RehearsalDestination, StoreDestination, stored_customers
+from custimport.cli.importing import Destination
 from custimport.cli.terminal import note
 from custimport.errors import Refused
 
@@ -52,3 +54,41 @@ def _is_terminal() -> bool:
     import sys
 
     return sys.stdin.isatty()
+
+
+def destination(store: "Store", *, dry_run: bool) -> Destination:
+    """Where the rows of `load` go: the database, or, in a dry run, nowhere but with an eye on the database."""
+    from custimport.store.indexes import ensure_indexes
+
+    if dry_run:
+        return RehearsalDestination(stored_customers(store))
+    ensure_indexes(store.database)
+    return StoreDestination(store)
+
+
+def rehearsal() -> Destination:
+    """Where the rows of `check` go: nowhere."""
+    return RehearsalDestination()
+
+
+def list_imports(store: "Store", limit: int) -> "list[RecordedImport]":
+    """The newest imports, newest first."""
+    from custimport.store import history
+
+    return list(history.list_imports(store.database, limit))
+
+
+def find_import(store: "Store", name: str) -> "RecordedImport":
+    """One import by id or `last`; raises `NotFound`."""
+    from custimport.store import history
+
+    return history.find_import(store.database, name)
+
+
+def write_rejections(store: "Store", name: str, report_format: ReportFormat, stream: BinaryIO) -> None:
+    """Write an import's report to the stream, made again from the recorded rejections."""
+    from custimport.store import documents, history, rejections
+
+    found = history.find_import(store.database, name)
+    recorded = rejections.find(store.database[documents.REJECTIONS], found.import_id)
+    reporting.write_rejections(stream, report_format, found.columns, recorded, found.summary)

@@ -1,0 +1,137 @@
+"""Joins the pipeline with the store, or with nothing: where the rows of `load`, `load --dry-run` and `check` go."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from custimport.pipeline.limit import RejectionLimit
+from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, no_customers, rehearse
+from custimport.pipeline.run import Settle, Surroundings, Tally
+from custimport.pipeline.writing import write
+from custimport.records import Header, ImportSummary, Rejection, SettledRows, ValidatedRows
+from custimport.settings import RETRY_FOR_SECONDS, WRITERS
+
+if TYPE_CHECKING:
+    from custimport.cli.importing import FileRun
+    from custimport.store.connection import Store
+    from custimport.store.journal import Plan
+
+
+class NoJournal:
+    """The journal of an import that leaves no history."""
+
+    import_id: str | None = None
+
+    def begin(self, header: Header, tally: Tally) -> None:
+        """Nothing."""
+
+    def record(self, rejections: Sequence[Rejection]) -> None:
+        """Nothing."""
+
+    def settled(self, tally: Tally) -> None:
+        """Nothing."""
+
+    def finish(self, summary: ImportSummary) -> None:
+        """Nothing."""
+
+
+class RehearsalDestination:
+    """Nothing is written; `lookup` gives the customers that are stored already."""
+
+    def __init__(self, lookup: CustomerLookup = no_customers) -> None:
+        self._lookup = lookup
+
+    def surroundings(self, run: "FileRun") -> Surroundings:
+        """A run that stores nothing and leaves no history."""
+
+        def settle(
+            chunks: Iterable[ValidatedRows], limit: RejectionLimit, stop: threading.Event
+        ) -> Iterator[SettledRows]:
+            return rehearse(chunks, run.job.policy, self._lookup, limit, stop)
+
+        return Surroundings(settle, NoJournal(), run.reports, run.progress, run.stop, utc_now)
+
+
+class StoreDestination:
+    """Customers, rejections and history go to the database."""
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+
+    def surroundings(self, run: "FileRun") -> Surroundings:
+        """A run with an id of its own, a journal, and a sink for each writer."""
+        from custimport.store.customer_writer import CustomerWriter
+        from custimport.store.documents import CUSTOMERS, new_import_id
+        from custimport.store.journal import ImportJournal
+        from custimport.store.patience import Patience
+
+        def patience() -> Patience:
+            return Patience(RETRY_FOR_SECONDS, run.stop, run.progress.waiting)
+
+        database = self._store.database
+        import_id = new_import_id()
+        journal = ImportJournal(database, import_id, _plan(run), patience())
+        sinks = [
+            CustomerWriter(
+                database[CUSTOMERS],
+                import_id,
+                run.job.policy,
+                patience=patience(),
+                lease=journal,
+                checkpoint_row=lambda: journal.checkpoint_row,
+            )
+            for _ in range(WRITERS)
+        ]
+        settle: Settle = lambda chunks, limit, stop: write(chunks, sinks, run.batch_rows, limit, stop)  # noqa: E731
+        return Surroundings(settle, journal, run.reports, run.progress, run.stop, utc_now)
+
+
+def stored_customers(store: "Store") -> CustomerLookup:
+    """Finds customers by e-mail in the database, for a dry run."""
+    from custimport.store.customer_writer import find_stored_customers
+
+    def lookup(emails: Sequence[str]) -> Mapping[str, StoredCustomer]:
+        return {
+            stored["email"]: StoredCustomer(
+                id=str(stored["_id"]),
+                full_name=stored.get("full_name", ""),
+                date_of_birth=born.date() if isinstance(born := stored.get("date_of_birth"), datetime) else None,
+                timezone=stored.get("timezone", ""),
+            )
+            for stored in find_stored_customers(store.database, emails)
+        }
+
+    return lookup
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def _plan(run: "FileRun") -> "Plan":
+    from custimport.store.journal import Plan
+
+    job = run.job
+    is_stream = job.file == "-"
+    file: dict[str, Any] = {
+        "name": job.file,
+        "path": None if is_stream else str(Path(job.file).resolve()),
+        "bytes": None,
+        "sha256": None,
+    }
+    options: dict[str, Any] = {
+        "column_map": [list(pair) for pair in job.input.column_map.items()],
+        "encoding": job.input.encoding,
+        "delimiter": job.input.delimiter,
+        "quotechar": job.input.quotechar,
+        "date_formats": list(job.input.date_formats),
+        "min_date_of_birth": job.input.min_date_of_birth.isoformat(),
+        "max_rejections": str(job.limit),
+        "batch_rows": run.batch_rows,
+        "chunk_rows": job.chunk_rows,
+        "reports": [str(path) for path in run.reports.asked_for],
+    }
+    return Plan(file, job.policy.value, options, job.rules.today.isoformat())

@@ -1,0 +1,247 @@
+"""`custimport load` and `custimport check`."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+
+from custimport.cli import importing, session
+from custimport.cli.importing import CommandResult, ImportRequest
+from custimport.cli.options import INPUT_PANEL, DatabaseOption, JsonOption, QuietOption, UriOption
+from custimport.cli.render import summaries_document, summary_table, totals_table
+from custimport.cli.terminal import output, print_json
+from custimport.errors import UsageError
+from custimport.pipeline.limit import RejectionLimit
+from custimport.records import ImportSummary, InputOptions, Policy, Status
+from custimport.settings import BATCH_ROWS
+
+REPORT_PANEL = "Rejections"
+RUN_PANEL = "Run"
+
+FilesArgument = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="CSV files, plain or compressed; - is standard input.")
+]
+PolicyOption = Annotated[
+    Policy,
+    typer.Option("--on-duplicate", help="What happens to a row whose e-mail is there already: in the database or file."),
+]
+ReportOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--report",
+        metavar="PATH",
+        help="Write the rejected rows there: .csv, .json or .jsonl; repeatable; {name} is the file's name. "
+        "Default: NAME.rejections.csv here, if a row is rejected.",
+        rich_help_panel=REPORT_PANEL,
+        show_default=False,
+    ),
+]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-rejections",
+        metavar="N|N%",
+        help="Stop at the row that is one rejection too many (exit 4); a percentage counts from 1,000 rows on.",
+        rich_help_panel=REPORT_PANEL,
+        show_default=False,
+    ),
+]
+BatchOption = Annotated[
+    int, typer.Option("--batch-size", min=1, max=100_000, help="Rows in one write command.", rich_help_panel=RUN_PANEL)
+]
+NoProgressOption = Annotated[
+    bool, typer.Option("--no-progress", help="No progress bar and no progress lines.", rich_help_panel=RUN_PANEL)
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="COLUMN=FIELD",
+        help="The file's column that holds a field, if its name does not say so; repeatable.",
+        rich_help_panel=INPUT_PANEL,
+        show_default=False,
+    ),
+]
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="The file's encoding, e.g. cp1252. Default: UTF-8, or what a byte order mark says.",
+        rich_help_panel=INPUT_PANEL,
+        show_default=False,
+    ),
+]
+DelimiterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--delimiter",
+        metavar="CHAR",
+        help="The character between cells, or 'tab'. Default: the one of , ; TAB | that fits the header.",
+        rich_help_panel=INPUT_PANEL,
+        show_default=False,
+    ),
+]
+QuoteOption = Annotated[
+    str, typer.Option("--quotechar", metavar="CHAR", help="The quote character.", rich_help_panel=INPUT_PANEL)
+]
+DateFormatOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--date-format",
+        metavar="FORMAT",
+        help="How dates of birth are written, e.g. %d/%m/%Y, or iso-datetime; repeatable. Default: YYYY-MM-DD.",
+        rich_help_panel=INPUT_PANEL,
+        show_default=False,
+    ),
+]
+MinDateOption = Annotated[
+    datetime,
+    typer.Option(
+        "--min-date-of-birth",
+        metavar="YYYY-MM-DD",
+        formats=["%Y-%m-%d"],
+        help="The earliest date of birth that is believed.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+
+
+def load(
+    files: FilesArgument,
+    on_duplicate: PolicyOption = Policy.REJECT,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Validate and look for duplicates in the database; write nothing to it.")
+    ] = False,
+    report: ReportOption = None,
+    max_rejections: LimitOption = None,
+    batch_size: BatchOption = BATCH_ROWS,
+    column_map: MapOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    quotechar: QuoteOption = '"',
+    date_format: DateFormatOption = None,
+    min_date_of_birth: MinDateOption = datetime(1900, 1, 1),  # noqa: B008, DTZ001 - a date; immutable
+    uri: UriOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    no_progress: NoProgressOption = False,
+) -> None:
+    """Load customer CSV files: store every valid row, report every rejected one with every reason.
+
+    Examples:
+
+      custimport load customers.csv
+
+      custimport load old.csv --encoding cp1252 --date-format %d/%m/%Y --on-duplicate update
+
+      custimport load 'exports/*.csv' --report 'rejected/{name}.jsonl' --max-rejections 1%
+    """
+    request = ImportRequest(
+        files=files,
+        input=input_options(column_map, encoding, delimiter, quotechar, date_format, min_date_of_birth),
+        policy=on_duplicate,
+        reports=report or [],
+        limit=RejectionLimit.parse(max_rejections),
+        batch_rows=batch_size,
+        quiet=quiet,
+        progress=not no_progress,
+    )
+    with session.open_store(uri, database, announce=True, quiet=quiet) as store:
+        result = importing.run_files(request, session.destination(store, dry_run=dry_run))
+    show_result(result, json=json, quiet=quiet, rehearsal=dry_run)
+
+
+def check(
+    files: FilesArgument,
+    on_duplicate: PolicyOption = Policy.REJECT,
+    report: ReportOption = None,
+    max_rejections: LimitOption = None,
+    column_map: MapOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    quotechar: QuoteOption = '"',
+    date_format: DateFormatOption = None,
+    min_date_of_birth: MinDateOption = datetime(1900, 1, 1),  # noqa: B008, DTZ001 - a date; immutable
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    no_progress: NoProgressOption = False,
+) -> None:
+    """Validate customer CSV files without any database: the result of a load into an empty one.
+
+    Examples:
+
+      custimport check customers.csv
+
+      custimport check customers.csv --json --report problems.jsonl
+    """
+    request = ImportRequest(
+        files=files,
+        input=input_options(column_map, encoding, delimiter, quotechar, date_format, min_date_of_birth),
+        policy=on_duplicate,
+        reports=report or [],
+        limit=RejectionLimit.parse(max_rejections),
+        batch_rows=BATCH_ROWS,
+        quiet=quiet,
+        progress=not no_progress,
+    )
+    result = importing.run_files(request, session.rehearsal())
+    show_result(result, json=json, quiet=quiet, rehearsal=True)
+
+
+def input_options(
+    column_map: Sequence[str] | None,
+    encoding: str | None,
+    delimiter: str | None,
+    quotechar: str,
+    date_formats: Sequence[str] | None,
+    min_date_of_birth: datetime,
+) -> InputOptions:
+    """The input options as one value; raises `UsageError` for what cannot be meant."""
+    delimiter = {"tab": "\t", r"\t": "\t"}.get((delimiter or "").lower(), delimiter)
+    for name, value in (("--delimiter", delimiter), ("--quotechar", quotechar)):
+        if value is not None and (len(value) != 1 or value in "\r\n\x00"):
+            raise UsageError(f"{name} {value!r} is not one character")
+    if delimiter == quotechar:
+        raise UsageError(f"--delimiter and --quotechar are both {quotechar!r}")
+    pairs: dict[str, str] = {}
+    for text in column_map or ():
+        column, equals, field = text.rpartition("=")
+        if not equals or not column.strip() or not field.strip():
+            raise UsageError(f"--map {text!r} does not say COLUMN=field", hint='for example --map "E-Mail=email"')
+        pairs[column.strip()] = field.strip()
+    return InputOptions(
+        column_map=pairs,
+        encoding=encoding,
+        delimiter=delimiter,
+        quotechar=quotechar,
+        date_formats=tuple(date_formats or ()),
+        min_date_of_birth=date(min_date_of_birth.year, min_date_of_birth.month, min_date_of_birth.day),
+    )
+
+
+def show_result(result: CommandResult, *, json: bool, quiet: bool, rehearsal: bool) -> None:
+    """The summaries on standard output; leaves with the command's exit code."""
+    if json:
+        print_json(summaries_document(result.summaries, result.exit_code))
+    elif not quiet:
+        console = output()
+        for summary in result.summaries:
+            steps = next_steps(summary, rehearsal=rehearsal)
+            console.print(summary_table(summary, rehearsal=rehearsal, next_steps=steps))
+        if len(result.summaries) > 1:
+            console.print(totals_table(result.summaries))
+    raise typer.Exit(int(result.exit_code))
+
+
+def next_steps(summary: ImportSummary, *, rehearsal: bool) -> list[str]:
+    """What an operator would do now."""
+    if summary.status in {Status.INTERRUPTED, Status.STOPPED} and not rehearsal:
+        return [f"custimport imports show {summary.import_id}"]
+    csv_reports = [path for path in summary.reports if path.endswith(".csv")]
+    if summary.rows.rejected and csv_reports:
+        verb = "check" if rehearsal else "load"
+        return [f"fix the cells in the report, then: custimport {verb} {csv_reports[0]}"]
+    return []

@@ -1,0 +1,110 @@
+"""What can be seen while an import runs: a bar on a terminal, a line every few seconds elsewhere.
+
+A thread of its own looks at the counters; the pipeline does not know that anybody watches.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from custimport.cli.terminal import messages, note, shown_value, warning
+from custimport.pipeline.run import Tally
+from custimport.pipeline.source import Source
+from custimport.settings import PROGRESS_LINE_SECONDS
+
+BAR_REFRESHES_A_SECOND = 5
+
+
+class ImportProgress:
+    """Listens to one import and says what it hears; nothing but errors with `quiet`, no progress with `silent`."""
+
+    def __init__(self, file: str, *, quiet: bool, silent: bool) -> None:
+        self._file = file
+        self._quiet = quiet
+        self._silent = silent or quiet
+        self._watching: tuple[Source, Tally] | None = None
+        self._begun = time.monotonic()
+        self._outage = ""
+
+    def started(self, source: Source, tally: Tally) -> None:
+        """From now on there is something to show."""
+        self._begun = time.monotonic()
+        self._watching = (source, tally)
+
+    def warned(self, text: str) -> None:
+        """A warning, at once."""
+        warning(f"{self._file}: {text}", quiet=self._quiet)
+
+    def waiting(self, cause: str, seconds: float) -> None:
+        """The database is away for `cause`, the next try is in some seconds; an empty cause ends it."""
+        if cause and not self._outage:
+            note(f"{self._file}: the database is away ({cause}); trying again", quiet=self._quiet)
+        elif self._outage and not cause:
+            note(f"{self._file}: the database is back", quiet=self._quiet)
+        self._outage = f"waiting for the database ({cause}), next try in {seconds:.1f} s" if cause else ""
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Shows progress until the block ends."""
+        if self._silent:
+            yield
+            return
+        console = messages()
+        ended = threading.Event()
+        watch = self._draw_bar if console.is_terminal else self._print_lines
+        thread = threading.Thread(target=watch, args=(console, ended), name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _draw_bar(self, console: Console, ended: threading.Event) -> None:
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), _StateColumn())
+        with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
+            task = bar.add_task(shown_value(self._file), total=None, state="")
+            while not ended.wait(1 / BAR_REFRESHES_A_SECOND):
+                if self._watching:
+                    source, _ = self._watching
+                    bar.update(task, total=source.size_bytes, completed=source.bytes_read, state=self.line())
+                bar.refresh()
+
+    def _print_lines(self, _console: Console, ended: threading.Event) -> None:
+        while not ended.wait(PROGRESS_LINE_SECONDS):
+            if self._watching:
+                note(f"{self._file}: {self.line()}")
+
+    def line(self) -> str:
+        """How far the import is, in one line."""
+        if self._watching is None:
+            return ""
+        source, tally = self._watching
+        elapsed_seconds = max(time.monotonic() - self._begun, 0.001)
+        counts = tally.counts
+        parts = []
+        share = source.bytes_read / source.size_bytes if source.size_bytes else None
+        if share is not None:
+            parts.append(f"{min(share, 1):.0%}")
+        parts.append(f"{counts.read:,} rows")
+        parts.append(f"{counts.rejected:,} rejected")
+        parts.append(f"{counts.read / elapsed_seconds:,.0f} rows/s")
+        if share:
+            left_seconds = round(elapsed_seconds / share - elapsed_seconds)
+            parts.append(f"{timedelta(seconds=max(left_seconds, 0))} left")
+        if self._outage:
+            parts.append(self._outage)
+        return " · ".join(parts)
+
+
+class _StateColumn(ProgressColumn):
+    """The line that the listener made, after the bar."""
+
+    def render(self, task: Task) -> Text:
+        return Text(str(task.fields["state"]))

@@ -1,0 +1,152 @@
+"""Imports for people and for scripts. Pure: values in, tables or documents out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from custimport.cli.terminal import shown_value
+from custimport.errors import ExitCode
+from custimport.pipeline.summary_json import summary_document
+from custimport.records import ImportSummary, RowCounts, Status
+
+if TYPE_CHECKING:
+    from custimport.store.history import RecordedImport
+
+COUNTS = ("read", "inserted", "updated", "unchanged", "skipped", "rejected")
+
+
+def summaries_document(summaries: Sequence[ImportSummary], exit_code: ExitCode) -> dict[str, Any]:
+    """The one document of `load --json` and `check --json` (contract.md, "Summary")."""
+    totals = sum((summary.rows for summary in summaries), RowCounts())
+    return {
+        "imports": [summary_document(summary) for summary in summaries],
+        "totals": {name: getattr(totals, name) for name in COUNTS},
+        "exit_code": int(exit_code),
+    }
+
+
+def summary_table(summary: ImportSummary, *, rehearsal: bool, next_steps: Sequence[str]) -> RenderableType:
+    """One import's balance, its reasons, and what to do next."""
+    title = Text(shown_value(summary.file), style="bold")
+    if summary.import_id:
+        title.append(f"  import {summary.import_id}", style="dim")
+    title.append(f"  {summary.status.value}", style=status_style(summary.status.value))
+    if rehearsal:
+        title.append("  (nothing was written)", style="dim")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    for name in COUNTS:
+        count = getattr(summary.rows, name)
+        if name in {"read", "inserted", "rejected"} or count:
+            table.add_row(f"  {name}", f"{count:,}", _reasons(summary) if name == "rejected" else "")
+    seconds = f"{summary.elapsed_seconds:,.1f} s"
+    lines: list[RenderableType] = [
+        title,
+        table,
+        Text(f"  {seconds} · {summary.rows_per_second:,.0f} rows/s", style="dim"),
+    ]
+    lines += [Text(f"  report: {shown_value(path)}") for path in summary.reports]
+    lines += [Text(f"  next: {step}") for step in next_steps]
+    return Group(*lines)
+
+
+def totals_table(summaries: Sequence[ImportSummary]) -> RenderableType:
+    """The balance of several files together."""
+    totals = sum((summary.rows for summary in summaries), RowCounts())
+    words = " · ".join(f"{name} {getattr(totals, name):,}" for name in COUNTS)
+    return Text(f"{len(summaries)} files: {words}")
+
+
+def imports_table(rows: Sequence[tuple[str, ImportSummary]]) -> RenderableType:
+    """The history, one line an import: `rows` are pairs of the state to show and the summary."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("id", no_wrap=True)
+    table.add_column("started (UTC)", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("file", overflow="fold")
+    for name in ("read", "inserted", "updated", "rejected"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for state, summary in rows:
+        table.add_row(
+            summary.import_id or "",
+            f"{summary.started_at:%Y-%m-%d %H:%M:%S}",
+            Text(state, style=status_style(state)),
+            Text(shown_value(summary.file)),
+            *(f"{getattr(summary.rows, name):,}" for name in ("read", "inserted", "updated", "rejected")),
+        )
+    return table
+
+
+def status_style(state: str) -> str:
+    """The colour of a state: green is done, yellow wants a look, red wants a hand."""
+    if state == Status.COMPLETED.value:
+        return "green"
+    return "yellow" if state in {Status.RUNNING.value, Status.SKIPPED.value, Status.UNDONE.value} else "red"
+
+
+def _reasons(summary: ImportSummary) -> str:
+    most_first = sorted(summary.rejected_by_code.items(), key=lambda item: (-item[1], item[0]))
+    return " · ".join(f"{code} {count:,}" for code, count in most_first)
+
+
+def import_document(found: "RecordedImport") -> dict[str, Any]:
+    """One import of the history for scripts: its summary, then what only the history knows."""
+    document = found.document
+    lease = document.get("lease") or {}
+    return {
+        **summary_document(found.summary),
+        "state": found.state,
+        "path": document["file"].get("path"),
+        "columns": list(found.columns),
+        "options": {"delimiter": document.get("delimiter"), **document.get("options", {})},
+        "today": document.get("today"),
+        "checkpoint": {name: document["checkpoint"][name] for name in ("row", "line")},
+        "host": lease.get("host"),
+        "process": lease.get("process"),
+        "heartbeat_at": json_time(lease.get("heartbeat_at")),
+        "versions": document.get("versions", {}),
+    }
+
+
+def import_view(found: "RecordedImport") -> RenderableType:
+    """One import of the history for people."""
+    summary, document = found.summary, found.document
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    options = document.get("options", {})
+    facts = {
+        "import": found.shown_id,
+        "status": Text(found.state, style=status_style(found.state)),
+        "file": shown_value(summary.file),
+        "size": f"{summary.bytes:,} bytes" if summary.bytes is not None else "",
+        "sha256": summary.sha256 or "",
+        "started": f"{summary.started_at:%Y-%m-%d %H:%M:%S} UTC",
+        "finished": f"{summary.finished_at:%Y-%m-%d %H:%M:%S} UTC" if summary.finished_at else "",
+        "speed": f"{summary.elapsed_seconds:,.1f} s · {summary.rows_per_second:,.0f} rows/s",
+        "on duplicate": summary.on_duplicate.value,
+        "limit": options.get("max_rejections", ""),
+        **{name: f"{getattr(summary.rows, name):,}" for name in COUNTS},
+        "reasons": _reasons(summary),
+        "checkpoint": f"row {document['checkpoint']['row']:,}, line {document['checkpoint']['line']:,}",
+        "reports": "\n".join(map(shown_value, summary.reports)),
+        "ignored columns": shown_value(", ".join(summary.ignored_columns)),
+        "warnings": "\n".join(map(shown_value, summary.warnings)),
+    }
+    for name, value in facts.items():
+        if value:
+            table.add_row(name, value)
+    return table
+
+
+def json_time(moment: "datetime | None") -> str | None:
+    """ISO 8601 in UTC with milliseconds and Z; None stays None."""
+    if moment is None:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

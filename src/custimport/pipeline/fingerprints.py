@@ -1,0 +1,84 @@
+"""Remembers which e-mails a file has shown already, in a few bytes each."""
+
+from array import array
+from typing import Final
+
+PARTITIONS: Final = 64
+"""Tables that grow one at a time: while one is copied the others are not, which keeps the peak low."""
+FIRST_SLOTS: Final = 64
+FULLEST_SHARE: Final = 0.70
+GROWTH: Final = 1.4
+
+
+class FingerprintTable:
+    """A map from 64-bit fingerprints to 64-bit numbers, open addressing in plain arrays.
+
+    Takes 16 bytes a slot; with between 50 % and 70 % of the slots in use that is 23 to 32 bytes an entry, where a
+    dict takes over 100.
+    """
+
+    def __init__(self) -> None:
+        self._keys = [array("Q", bytes(8 * FIRST_SLOTS)) for _ in range(PARTITIONS)]
+        self._values = [array("Q", bytes(8 * FIRST_SLOTS)) for _ in range(PARTITIONS)]
+        self._used = [0] * PARTITIONS
+
+    def __len__(self) -> int:
+        return sum(self._used)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of all slots."""
+        return sum(16 * len(keys) for keys in self._keys)
+
+    def get(self, fingerprint: int) -> int | None:
+        """The number kept for a fingerprint (1 to 2**64 - 1), None if there is none."""
+        part = fingerprint % PARTITIONS
+        keys = self._keys[part]
+        slots = len(keys)
+        slot = (fingerprint // PARTITIONS) % slots
+        while key := keys[slot]:
+            if key == fingerprint:
+                return self._values[part][slot]
+            slot += 1
+            if slot == slots:
+                slot = 0
+        return None
+
+    def put(self, fingerprint: int, value: int) -> None:
+        """Keep `value` (0 to 2**64 - 1) for the fingerprint, replacing what was kept."""
+        part = fingerprint % PARTITIONS
+        keys = self._keys[part]
+        if _store(keys, self._values[part], fingerprint, value):
+            self._used[part] += 1
+            if self._used[part] > FULLEST_SHARE * len(keys):
+                self._grow(part)
+
+    def _grow(self, part: int) -> None:
+        old_keys, old_values = self._keys[part], self._values[part]
+        slots = int(len(old_keys) * GROWTH)
+        keys, values = array("Q", bytes(8 * slots)), array("Q", bytes(8 * slots))
+        for key, value in zip(old_keys, old_values, strict=True):
+            if key:
+                _store(keys, values, key, value)
+        self._keys[part], self._values[part] = keys, values
+
+
+def _store(keys: "array[int]", values: "array[int]", fingerprint: int, value: int) -> bool:
+    """Whether the fingerprint was new."""
+    slots = len(keys)
+    slot = (fingerprint // PARTITIONS) % slots
+    while key := keys[slot]:
+        if key == fingerprint:
+            values[slot] = value
+            return False
+        slot += 1
+        if slot == slots:
+            slot = 0
+    keys[slot] = fingerprint
+    values[slot] = value
+    return True
+
+
+def fingerprint(value: object) -> int:
+    """64 bits of a value, never 0. Python's keyed hash: a file cannot be made to collide on purpose."""
+    return (hash(value) & 0xFFFF_FFFF_FFFF_FFFF) or 1

@@ -1,0 +1,62 @@
+"""`--max-rejections`: how many rejected rows an import may have, and at which row it stops."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Self
+
+from custimport.errors import UsageError
+
+PERCENTAGE_COUNTS_FROM_ROWS: Final = 1_000
+"""Below that a percentage says nothing: one bad row of the first ten is no tenth of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionLimit:
+    """At most `rows` rejections, or `percent` of the rows read (0 to 100); None for no limit."""
+
+    rows: int | None = None
+    percent: float | None = None
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self:
+        """The limit that `N` or `N%` says; raises `UsageError` for anything else."""
+        if text is None:
+            return cls()
+        digits = text.strip().removesuffix("%")
+        is_percentage = digits != text.strip()
+        try:
+            number = float(digits) if is_percentage else int(digits)
+        except ValueError:
+            number = -1
+        if not 0 <= number <= (100 if is_percentage else 2**63):
+            raise UsageError(f"--max-rejections {text!r} is not a limit", hint="give a number of rows, or 0% to 100%")
+        return cls(percent=float(number)) if is_percentage else cls(rows=int(number))
+
+    def __str__(self) -> str:
+        if self.percent is not None:
+            return f"{self.percent:g}%"
+        return "none" if self.rows is None else str(self.rows)
+
+    def allows(self, read: int, rejected: int, *, at_end: bool = False) -> bool:
+        """Whether an import may go on that has read `read` rows and rejected `rejected` of them."""
+        if self.rows is not None:
+            return rejected <= self.rows
+        if self.percent is not None and (at_end or read >= PERCENTAGE_COUNTS_FROM_ROWS):
+            return rejected * 100 <= self.percent * read
+        return True
+
+    def first_row_over(self, rejected_before: int, rejected_rows: Iterable[int]) -> int | None:
+        """The first of the rejected rows (1-based numbers, ascending) that is one too many, if any is.
+
+        A row's number is also the count of rows read up to it.
+        """
+        for count, row in enumerate(rejected_rows, start=rejected_before + 1):
+            if not self.allows(row, count):
+                return row
+        return None
+
+    def may_trip(self, read: int, rejected: int, ahead: int) -> bool:
+        """Whether the limit could be passed within the next `ahead` rows if all of them were rejected."""
+        if self.rows is None and self.percent is None:
+            return False
+        return not self.allows(read + ahead, rejected + ahead) or not self.allows(read, rejected + ahead)

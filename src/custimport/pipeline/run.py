@@ -1,0 +1,239 @@
+"""One import from the first byte to the summary: the only place that knows the order of the stages."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from custimport.customer.dates import Rules
+from custimport.errors import CustimportError, ExitCode, Interrupted, TooManyRejections
+from custimport.pipeline.limit import RejectionLimit
+from custimport.pipeline.parsing import parse
+from custimport.pipeline.source import Source
+from custimport.pipeline.validation import validate
+from custimport.records import (
+    Header,
+    ImportSummary,
+    InputOptions,
+    Policy,
+    Position,
+    Rejection,
+    RowCounts,
+    SettledRows,
+    Status,
+    ValidatedRows,
+)
+
+Settle = Callable[[Iterable[ValidatedRows], RejectionLimit, threading.Event], Iterator[SettledRows]]
+"""Stores valid rows, or rehearses it: gives every chunk back in file order once its rows are settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportJob:
+    """What is to be done with one file; fixed when the import starts."""
+
+    file: str
+    input: InputOptions
+    rules: Rules
+    policy: Policy
+    limit: RejectionLimit
+    chunk_rows: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an import has come to so far. Written by the run only; others may read it at any time."""
+
+    started_at: datetime
+    counts: RowCounts = field(default_factory=RowCounts)
+    by_code: Counter[str] = field(default_factory=Counter)
+    position: Position = field(default_factory=Position)
+
+    def add(self, settled: SettledRows) -> None:
+        """Count a chunk; raises AssertionError if its rows are not all accounted for: that would be a bug."""
+        if not settled.counts.balanced:
+            raise AssertionError(f"the balance does not hold up to row {settled.position.row}: {settled.counts}")
+        self.counts += settled.counts
+        self.position = settled.position
+        for rejection in settled.rejections:
+            self.by_code.update({error.code.value for error in rejection.errors})
+        if self.counts.read != self.position.row:
+            raise AssertionError(f"{self.counts.read} rows are counted, but row {self.position.row} is the last one")
+
+
+class Journal(Protocol):
+    """The import's history: what survives a crash."""
+
+    import_id: str | None
+
+    def begin(self, header: Header, tally: Tally) -> None:
+        """Write the history document, before the first row is read."""
+
+    def record(self, rejections: Sequence[Rejection]) -> None:
+        """Keep rejections; those kept before are left as they are."""
+
+    def settled(self, tally: Tally) -> None:
+        """Everything up to the tally's position is stored or recorded: the checkpoint may move there."""
+
+    def finish(self, summary: ImportSummary) -> None:
+        """Write the end state. An import that cannot be written as finished shows as stalled later."""
+
+
+class Reports(Protocol):
+    """The import's rejection reports."""
+
+    paths: Sequence[str]
+    """Of the reports that there will be, given what was written so far."""
+
+    def open(self, header: Header, import_id: str | None) -> None:
+        """Begin the reports of a file with this header."""
+
+    def write(self, rejections: Sequence[Rejection]) -> None:
+        """Append rejections, in file order."""
+
+    def finish(self, summary: ImportSummary) -> None:
+        """Put the finished reports in place."""
+
+    def abandon(self) -> None:
+        """Leave what is written so far under its `.partial` name."""
+
+
+class Listener(Protocol):
+    """Whoever watches the run."""
+
+    def started(self, source: Source, tally: Tally) -> None:
+        """Reading begins; the tally and the source's byte counts may be read from now on."""
+
+    def warned(self, text: str) -> None:
+        """Something an operator should know and that stops nothing."""
+
+
+class StopRequest(threading.Event):
+    """Set by a signal; `exit_code` says which one it was."""
+
+    exit_code: ExitCode = ExitCode.SIGINT
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run is connected to: everything outside is passed in."""
+
+    settle: Settle
+    journal: Journal
+    reports: Reports
+    listener: Listener
+    stop: StopRequest
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """How an import ended: its summary, and the error that ended it early, if any."""
+
+    summary: ImportSummary
+    error: CustimportError | None = None
+
+
+def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportResult:
+    """Load (or rehearse) one file; streams.
+
+    Errors before the first row leave as exceptions: the import does not exist then. Later ones are in the result,
+    after what was settled has been recorded. A bug leaves as its own exception, the history says `failed`.
+    """
+    parsed = parse(source, job.input, job.chunk_rows)
+    tally = Tally(around.now())
+    begun = time.monotonic()
+    warnings = _Warnings(parsed.warnings, around.listener)
+    around.reports.open(parsed.header, around.journal.import_id)
+    around.journal.begin(parsed.header, tally)
+    around.listener.started(source, tally)
+    warnings.pass_on()
+
+    def summary(status: Status) -> ImportSummary:
+        elapsed_seconds = time.monotonic() - begun
+        return ImportSummary(
+            import_id=around.journal.import_id,
+            file=job.file,
+            bytes=source.bytes_read if status is Status.COMPLETED else source.size_bytes,
+            sha256=source.sha256() if status is Status.COMPLETED else None,
+            status=status,
+            on_duplicate=job.policy,
+            rows=tally.counts,
+            rejected_by_code=dict(sorted(tally.by_code.items())),
+            ignored_columns=parsed.header.ignored,
+            warnings=tuple(warnings.texts),
+            reports=(),
+            started_at=tally.started_at,
+            finished_at=around.now(),
+            elapsed_seconds=elapsed_seconds,
+            rows_per_second=tally.counts.read / elapsed_seconds if elapsed_seconds else 0.0,
+        )
+
+    status, error = Status.COMPLETED, None
+    try:
+        validated = validate(parsed.chunks, parsed.header, job.rules)
+        for settled in around.settle(validated, job.limit, around.stop):
+            around.journal.record(settled.rejections)
+            around.reports.write(settled.rejections)
+            tally.add(settled)
+            around.journal.settled(tally)
+            warnings.pass_on()
+        status, error = _ending(job, tally, around.stop)
+    except CustimportError as problem:
+        status, error = Status.INTERRUPTED, problem
+    except BaseException:
+        around.reports.abandon()
+        around.journal.finish(summary(Status.FAILED))
+        raise
+    warnings.pass_on()
+    return _finished(summary(status), error, around)
+
+
+def _ending(job: ImportJob, tally: Tally, stop: StopRequest) -> tuple[Status, CustimportError | None]:
+    """How an import stands when its last row is settled, or the last one before it was told to stop."""
+    read, rejected = tally.counts.read, tally.counts.rejected
+    if stop.is_set():
+        name = "SIGTERM" if stop.exit_code is ExitCode.SIGTERM else "SIGINT"
+        where = f"{job.file}: stopped by {name} after row {read}, line {tally.position.line}"
+        return Status.INTERRUPTED, Interrupted(where, exit_code=stop.exit_code)
+    if not job.limit.allows(read, rejected, at_end=True):
+        error = TooManyRejections(
+            f"{job.file}: stopped after row {read}: {rejected} rejected, --max-rejections is {job.limit}",
+            hint="mend the file or the cause",
+        )
+        return Status.STOPPED, error
+    return Status.COMPLETED, None
+
+
+def _finished(summary: ImportSummary, error: CustimportError | None, around: Surroundings) -> ImportResult:
+    """Put reports and history in their end state: reports first, because they can be made again from the history."""
+    if summary.status is Status.INTERRUPTED:
+        around.reports.abandon()
+    else:
+        summary = replace(summary, reports=tuple(around.reports.paths))
+        try:
+            around.reports.finish(summary)
+        except CustimportError as problem:
+            summary, error = replace(summary, status=Status.INTERRUPTED, reports=()), problem
+    try:
+        around.journal.finish(summary)
+    except CustimportError as problem:
+        error = error or problem
+    return ImportResult(summary, error)
+
+
+class _Warnings:
+    """Hands warnings on as they appear; the parser adds to its list while it reads."""
+
+    def __init__(self, texts: Sequence[str], listener: Listener) -> None:
+        self.texts = texts
+        self._listener = listener
+        self._passed_on = 0
+
+    def pass_on(self) -> None:
+        for text in self.texts[self._passed_on :]:
+            self._listener.warned(text)
+        self._passed_on = len(self.texts)

@@ -1,0 +1,146 @@
+"""Deals valid rows to the writers and gives the chunks back settled, in file order.
+
+Every e-mail always goes to the same writer, which works through its rows in file order: the result does not depend
+on the number of writers.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Protocol
+from zlib import crc32
+
+from custimport.pipeline.limit import RejectionLimit
+from custimport.records import BatchWritten, Position, Rejection, RowCounts, SettledRows, ValidatedRows, ValidRow
+from custimport.settings import CHUNKS_IN_FLIGHT
+
+
+class CustomerSink(Protocol):
+    """Where valid rows go; called from one thread at a time."""
+
+    def write(self, rows: Sequence[ValidRow]) -> BatchWritten:
+        """Settle every row, in file order. Raises only what ends the run."""
+
+    def foresee_rejections(self, rows: Sequence[ValidRow]) -> Sequence[int]:
+        """The numbers of the rows that would be rejected if they were written now, ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ChunkInFlight:
+    chunk: ValidatedRows
+    batches: Sequence[Future[BatchWritten]]
+
+
+def write(
+    chunks: Iterable[ValidatedRows],
+    sinks: Sequence[CustomerSink],
+    batch_rows: int,
+    limit: RejectionLimit,
+    stop: threading.Event,
+) -> Iterator[SettledRows]:
+    """Every chunk once its rows are stored or rejected, in file order; streams, a few chunks are under way at a time.
+
+    Ends early, with everything that was begun settled, when `stop` is set, or after the row that passes `limit`.
+    An exception of a sink leaves here as it is.
+    """
+    total = RowCounts()
+    in_flight: deque[_ChunkInFlight] = deque()
+    with ExitStack() as stack:
+        threads = [
+            stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=f"writer-{number}"))
+            for number in range(len(sinks))
+        ]
+        stack.callback(_cancel, in_flight)
+        for next_chunk in chunks:
+            if stop.is_set():
+                break
+            chunk = next_chunk
+            row_over = None
+            ahead = chunk.row_count + sum(waiting.chunk.row_count for waiting in in_flight)
+            if limit.may_trip(total.read, total.rejected, ahead):
+                # near the limit nothing may be under way beyond the row that passes it
+                while in_flight:
+                    settled = _settled(in_flight.popleft())
+                    total += settled.counts
+                    yield settled
+                foreseen = sinks[0].foresee_rejections(chunk.valid)
+                rejected_rows = sorted([*foreseen, *(rejection.row for rejection in chunk.rejections)])
+                row_over = limit.first_row_over(total.rejected, rejected_rows)
+                if row_over is not None:
+                    chunk = up_to_row(chunk, row_over)
+            in_flight.append(_ChunkInFlight(chunk, _submit(chunk.valid, sinks, threads, batch_rows)))
+            if row_over is not None:
+                break
+            if len(in_flight) >= CHUNKS_IN_FLIGHT:
+                settled = _settled(in_flight.popleft())
+                total += settled.counts
+                yield settled
+                if not limit.allows(total.read, total.rejected):
+                    break
+        while in_flight:
+            yield _settled(in_flight.popleft())
+
+
+def up_to_row(chunk: ValidatedRows, last_row: int) -> ValidatedRows:
+    """The chunk's beginning, up to and including `last_row`."""
+    return ValidatedRows(
+        [row for row in chunk.valid if row.row <= last_row],
+        [rejection for rejection in chunk.rejections if rejection.row <= last_row],
+        replace(chunk.position, row=last_row),
+    )
+
+
+def settled_rows(
+    written: Iterable[BatchWritten], rejections: Sequence[Rejection], row_count: int, position: Position
+) -> SettledRows:
+    """A chunk's balance and its rejections from every stage, in file order."""
+    batches = list(written)
+    everything = [*rejections, *(rejection for batch in batches for rejection in batch.rejections)]
+    everything.sort(key=attrgetter("row"))
+    return SettledRows(
+        RowCounts(
+            read=row_count,
+            inserted=sum(batch.inserted for batch in batches),
+            updated=sum(batch.updated for batch in batches),
+            unchanged=sum(batch.unchanged for batch in batches),
+            skipped=sum(batch.skipped for batch in batches),
+            rejected=len(everything),
+        ),
+        everything,
+        position,
+    )
+
+
+def _submit(
+    rows: Sequence[ValidRow], sinks: Sequence[CustomerSink], threads: Sequence[ThreadPoolExecutor], batch_rows: int
+) -> list[Future[BatchWritten]]:
+    dealt: list[list[ValidRow]] = [[] for _ in sinks]
+    if len(sinks) == 1:
+        dealt[0].extend(rows)
+    else:
+        writers = len(sinks)
+        append = [part.append for part in dealt]
+        for row in rows:
+            append[crc32(row[3].encode()) % writers](row)
+    return [
+        thread.submit(sink.write, part[start : start + batch_rows])
+        for sink, thread, part in zip(sinks, threads, dealt, strict=True)
+        for start in range(0, len(part), batch_rows)
+    ]
+
+
+def _settled(waiting: _ChunkInFlight) -> SettledRows:
+    chunk = waiting.chunk
+    written = (batch.result() for batch in waiting.batches)
+    return settled_rows(written, chunk.rejections, chunk.row_count, chunk.position)
+
+
+def _cancel(in_flight: Iterable[_ChunkInFlight]) -> None:
+    """What has not begun is not begun any more; a batch that has is waited for when its thread is shut down."""
+    for waiting in in_flight:
+        for batch in waiting.batches:
+            batch.cancel()

@@ -1,0 +1,181 @@
+"""A running import's own record: history document, lease with heartbeat, checkpoint, rejections."""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any, Final, Protocol
+
+from bson.binary import Binary
+from pymongo.database import Database
+from pymongo.errors import AutoReconnect, PyMongoError
+
+from custimport.errors import Refused
+from custimport.records import Header, ImportSummary, Position, Rejection, RowCounts, Status
+from custimport.settings import CHECKPOINT_SECONDS, LEASE_SILENCE_SECONDS
+from custimport.store import rejections as rejection_documents
+from custimport.store.documents import IMPORTS, REJECTIONS, shown_import_id, utc_now
+from custimport.store.patience import Patience
+
+Document = dict[str, Any]
+
+RULE_PACKAGES: Final = ("custimport", "tzdata", "email-validator", "pymongo")
+"""Whose versions decide what is valid; a resume under others warns."""
+
+
+class Progress(Protocol):
+    """What a checkpoint saves: the balance up to a position."""
+
+    counts: RowCounts
+    by_code: Mapping[str, int]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the history says of an import before its first row: `file` and `options` as documents."""
+
+    file: Document
+    on_duplicate: str
+    options: Document
+    today: str
+
+
+class ImportJournal:
+    """Keeps one import's record while it runs; implements the pipeline's `Journal` and the writers' `Lease`.
+
+    A thread of its own renews the lease about once a second and saves the newest checkpoint with it, so that the
+    pipeline never waits for that, and a slow chunk never looks like a dead process.
+    """
+
+    def __init__(
+        self,
+        database: Database[Document],
+        import_id: bytes,
+        plan: Plan,
+        patience: Patience,
+        interval_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
+        self.import_id: str | None = shown_import_id(import_id)
+        self.checkpoint_row = 0
+        self._id = Binary(import_id)
+        self._imports = database[IMPORTS]
+        self._rejections = database[REJECTIONS]
+        self._plan = plan
+        self._patience = patience
+        self._interval_seconds = interval_seconds
+        self._token = secrets.token_hex(8)
+        self._newest: tuple[Document, int] | None = None
+        self._lost = False
+        self._renewed_at = _boot_seconds()
+        self._ended = threading.Event()
+        self._heartbeat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def begin(self, header: Header, tally: Progress) -> None:
+        """Insert the history document and start the heartbeat."""
+        now = utc_now()
+        document: Document = {
+            "_id": self._id,
+            "file": self._plan.file,
+            "status": Status.RUNNING.value,
+            "on_duplicate": self._plan.on_duplicate,
+            "options": self._plan.options,
+            "today": self._plan.today,
+            "columns": list(header.columns),
+            "delimiter": header.delimiter,
+            "ignored_columns": list(header.ignored),
+            "warnings": [],
+            "reports": [],
+            **_balance(tally),
+            "lease": {"host": socket.gethostname(), "process": os.getpid(), "token": self._token, "heartbeat_at": now},
+            "versions": {package: version(package) for package in RULE_PACKAGES},
+            "started_at": now,
+            "finished_at": None,
+            "elapsed_seconds": None,
+        }
+        self._patience.call(lambda: self._imports.insert_one(document))
+        self._renewed_at = _boot_seconds()
+        self._heartbeat.start()
+
+    def record(self, rejections: Sequence[Rejection]) -> None:
+        """Store rejections; waits out an outage."""
+        if rejections:
+            self.require()
+            self._patience.call(lambda: rejection_documents.record(self._rejections, self._id, rejections))
+
+    def settled(self, tally: Progress) -> None:
+        """Offer a new checkpoint; the heartbeat saves the newest one."""
+        self._newest = (_balance(tally), tally.position.row)
+
+    def require(self) -> None:
+        """Returns while this process surely holds the import.
+
+        Raises `Refused` once another process has taken it over, and `AutoReconnect`, to be waited out like any
+        outage, while the lease could not be renewed for so long that another process might soon take it over.
+        """
+        if self._lost:
+            raise Refused(
+                f"import {self.import_id} was taken over by another process",
+                hint=f"custimport imports show {self.import_id} tells by which",
+            )
+        if _boot_seconds() - self._renewed_at > LEASE_SILENCE_SECONDS:
+            raise AutoReconnect("the lease of the import could not be renewed in time")
+
+    def finish(self, summary: ImportSummary) -> None:
+        """Stop the heartbeat, write the end state and give the lease back."""
+        self._ended.set()
+        if self._heartbeat.is_alive():
+            self._heartbeat.join()
+        fields: Document = {
+            "status": summary.status.value,
+            "warnings": list(summary.warnings),
+            "reports": list(summary.reports),
+            "finished_at": summary.finished_at,
+            "elapsed_seconds": summary.elapsed_seconds,
+            "file.bytes": summary.bytes,
+            "file.sha256": summary.sha256,
+        }
+        if self._newest is not None:
+            fields |= self._newest[0]
+        self._patience.call(
+            lambda: self._imports.update_one(self._held(), {"$set": fields, "$unset": {"lease.token": ""}})
+        )
+
+    def _held(self) -> Document:
+        return {"_id": self._id, "lease.token": self._token}
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._interval_seconds):
+            newest = self._newest
+            sent_at = _boot_seconds()
+            update: Document = {"$currentDate": {"lease.heartbeat_at": True}}
+            if newest is not None:
+                update["$set"] = newest[0]
+            try:
+                result = self._imports.update_one(self._held(), update)
+            except PyMongoError:
+                # the writers meet the same outage and wait it out; the lease grows old until the next beat succeeds
+                continue
+            if result.matched_count == 0:
+                self._lost = True
+                return
+            self._renewed_at = sent_at
+            if newest is not None:
+                self.checkpoint_row = newest[1]
+
+
+def _balance(tally: Progress) -> Document:
+    return {
+        "rows": asdict(tally.counts),
+        "rejected_by_code": dict(sorted(tally.by_code.items())),
+        "checkpoint": asdict(tally.position),
+    }
+
+
+def _boot_seconds() -> float:
+    """A clock that goes on while the machine is suspended, where there is one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

@@ -1,0 +1,85 @@
+"""What the database already knows of rows whose outcome this process does not know.
+
+Asked before rows are sent again: after an outage, and at resume for every row above the checkpoint. A row whose
+effect once reached the database is never applied again nor counted differently.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo.collection import Collection
+
+from custimport.records import Policy, ValidRow
+from custimport.store.documents import created_by_import, customer_id_range, row_of
+
+Document = dict[str, Any]
+
+
+@dataclass(slots=True)
+class SettledRows:
+    """Rows of one import whose effect is in the database: `stamps` holds a set of rows for each touched customer.
+
+    The first row of a set may have created the customer (then it is in `created`), the others changed it.
+    """
+
+    created: set[int] = field(default_factory=set)
+    stamps: dict[int, frozenset[int]] = field(default_factory=dict)
+
+    def outcome(self, row: int, group: Iterable[int], policy: Policy) -> str | None:
+        """`inserted`, `updated` or `unchanged` for a row that is settled, None for one that is not.
+
+        `group` are the rows of the same e-mail. Rows of one e-mail are applied in file order, so a row before one
+        that left its stamp was looked at, and left none because it changed nothing.
+        """
+        if row in self.created:
+            return "inserted"
+        if row in self.stamps:
+            return "updated"
+        if policy is Policy.UPDATE and any(later > row for other in group for later in self.stamps.get(other, ())):
+            return "unchanged"
+        return None
+
+
+def find_settled(customers: Collection[Document], import_id: bytes, first_row: int, last_row: int) -> SettledRows:
+    """What rows `first_row` to `last_row` (both included) left in the database.
+
+    Customers they created are found by a range of `_id`; those they changed by the stamps in the documents, for
+    which there is no index: one scan, in the rare cases where this is asked.
+    """
+    settled = SettledRows()
+    by_stamp = [
+        {f"{name}.import_id": import_id, f"{name}.row": {"$gte": first_row, "$lte": last_row}}
+        for name in ("updated_by", "applied")
+    ]
+    found = customers.find(
+        {"$or": [{"_id": customer_id_range(import_id, first_row, last_row)}, *by_stamp]},
+        {"created_by": 1, "updated_by": 1, "applied": 1},
+    )
+    for document in found:
+        rows = stamped_rows(document, import_id)
+        if created_by_import(document["_id"], import_id):
+            row = row_of(document["_id"])
+            settled.created.add(row)
+            rows.add(row)
+        for row in rows:
+            settled.stamps[row] = frozenset(rows)
+    return settled
+
+
+def stamped_rows(document: Document, import_id: bytes) -> set[int]:
+    """The rows of this import that changed the customer, as far as the document still tells."""
+    stamps: Sequence[Document] = [*(document.get("applied") or ()), document.get("updated_by") or {}]
+    return {entry["row"] for entry in stamps if entry.get("import_id") == import_id}
+
+
+def rows_by_email(rows: Iterable[ValidRow]) -> dict[str, list[ValidRow]]:
+    """The rows of each e-mail, in file order."""
+    groups: dict[str, list[ValidRow]] = {}
+    for row in rows:
+        group = groups.get(row.email)
+        if group is None:
+            groups[row.email] = [row]
+        else:
+            group.append(row)
+    return groups
