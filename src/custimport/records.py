@@ -58,11 +58,13 @@ class ValidRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far reading has come: the last record's number, the last physical line (both 1-based, 0 at the start),
+    """How far reading has come: the last record's number and the last physical line, both 1-based, 0 at the start.
 
     `content_bytes`: bytes of the decompressed content up to the end of that line, and `content_sha256`: their
     SHA-256 in hex digits, which tells at resume whether the file is the same up to there. `source_bytes`: bytes
-    taken from the file as it lies on disk, which may be ahead of the line; for progress only.
+    taken from the file as it lies on disk, which may be ahead of the line; for progress only. `rows_sha256` is only
+    set where an import stopped within a chunk: `content_*` are of the chunk's beginning then, and this is the digest
+    of the rows from there to `row`.
     """
 
     row: int = 0
@@ -70,6 +72,7 @@ class Position:
     content_bytes: int = 0
     content_sha256: str = ""
     source_bytes: int = 0
+    rows_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,15 @@ class SettledRows:
     counts: RowCounts
     rejections: Sequence[Rejection]
     position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class StartingPoint:
+    """Where a run begins: at the file's first row, or, when it resumes an import, after the checkpoint's."""
+
+    position: Position = Position()
+    counts: RowCounts = RowCounts()
+    by_code: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

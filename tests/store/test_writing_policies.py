@@ -13,7 +13,7 @@ from pymongo.database import Database
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.rehearsal import StoredCustomer, rehearse
 from custimport.pipeline.writing import write
-from custimport.records import Policy, Position, Rejection, RowCounts, ValidatedRows, ValidRow
+from custimport.records import Policy, Position, Rejection, RowCounts, StartingPoint, ValidatedRows, ValidRow
 from custimport.store.customer_writer import CustomerWriter
 from custimport.store.documents import customer_document, customer_id, midnight, new_import_id, utc_now
 from custimport.store.patience import Patience
@@ -109,7 +109,7 @@ def load(
         for _ in range(writers)
     ]
     counts, rejections = RowCounts(), []
-    for settled in write(chunks_of(rows, chunk_rows), sinks, batch_rows, limit, stop):
+    for settled in write(chunks_of(rows, chunk_rows), StartingPoint(), limit, stop, sinks=sinks, batch_rows=batch_rows):
         assert settled.counts.balanced
         counts += settled.counts
         rejections += settled.rejections

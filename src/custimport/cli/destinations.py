@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, no_customers, rehearse
 from custimport.pipeline.run import Settle, Surroundings, Tally
 from custimport.pipeline.writing import write
-from custimport.records import Header, ImportSummary, Rejection, SettledRows, ValidatedRows
+from custimport.records import Header, ImportSummary, Rejection, SettledRows, StartingPoint, ValidatedRows
 from custimport.settings import RETRY_FOR_SECONDS, WRITERS
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ class NoJournal:
 
     def begin(self, header: Header, tally: Tally) -> None:
         """Nothing."""
+
+    def recorded_before(self) -> Iterator[Rejection]:
+        """Nothing."""
+        return iter(())
 
     def record(self, rejections: Sequence[Rejection]) -> None:
         """Nothing."""
@@ -47,7 +52,7 @@ class RehearsalDestination:
         """A run that stores nothing and leaves no history."""
 
         def settle(
-            chunks: Iterable[ValidatedRows], limit: RejectionLimit, stop: threading.Event
+            chunks: Iterable[ValidatedRows], _start: StartingPoint, limit: RejectionLimit, stop: threading.Event
         ) -> Iterator[SettledRows]:
             return rehearse(chunks, run.job.policy, self._lookup, limit, stop)
 
@@ -84,7 +89,7 @@ class StoreDestination:
             )
             for _ in range(WRITERS)
         ]
-        settle: Settle = lambda chunks, limit, stop: write(chunks, sinks, run.batch_rows, limit, stop)  # noqa: E731
+        settle = partial(write, sinks=sinks, batch_rows=run.batch_rows)
         return Surroundings(settle, journal, run.reports, run.progress, run.stop, utc_now)
 
 

@@ -9,8 +9,18 @@ from typing import Final
 from custimport.customer.conflicts import duplicate_in_database, duplicate_in_file
 from custimport.pipeline.fingerprints import FingerprintTable, fingerprint
 from custimport.pipeline.limit import RejectionLimit
-from custimport.pipeline.writing import settled_rows, up_to_row
-from custimport.records import BatchWritten, Policy, Rejection, RowCounts, SettledRows, ValidatedRows, ValidRow
+from custimport.pipeline.resuming import up_to_row
+from custimport.pipeline.writing import settled_rows
+from custimport.records import (
+    BatchWritten,
+    Policy,
+    Position,
+    Rejection,
+    RowCounts,
+    SettledRows,
+    ValidatedRows,
+    ValidRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ def rehearse(
     seen = FingerprintTable()
     decide = {Policy.REJECT: _reject, Policy.SKIP: _skip, Policy.UPDATE: _update}[policy]
     total = RowCounts()
+    previous = Position()
     for next_chunk in chunks:
         if stop.is_set():
             return
@@ -65,7 +76,7 @@ def rehearse(
         )
         row_over = limit.first_row_over(total.rejected, rejected_rows)
         if row_over is not None:
-            chunk = up_to_row(chunk, row_over)
+            chunk = up_to_row(chunk, row_over, previous)
             outcomes = outcomes[: len(chunk.valid)]
         written = BatchWritten(
             inserted=outcomes.count(INSERTED),
@@ -76,6 +87,7 @@ def rehearse(
         )
         settled = settled_rows([written], chunk.rejections, chunk.row_count, chunk.position)
         total += settled.counts
+        previous = next_chunk.position
         yield settled
         if row_over is not None:
             return

@@ -12,6 +12,7 @@ from custimport.customer.dates import Rules
 from custimport.errors import CustimportError, ExitCode, Interrupted, TooManyRejections
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.parsing import parse
+from custimport.pipeline.resuming import after_checkpoint
 from custimport.pipeline.source import Source
 from custimport.pipeline.validation import validate
 from custimport.records import (
@@ -23,11 +24,12 @@ from custimport.records import (
     Rejection,
     RowCounts,
     SettledRows,
+    StartingPoint,
     Status,
     ValidatedRows,
 )
 
-Settle = Callable[[Iterable[ValidatedRows], RejectionLimit, threading.Event], Iterator[SettledRows]]
+Settle = Callable[[Iterable[ValidatedRows], StartingPoint, RejectionLimit, threading.Event], Iterator[SettledRows]]
 """Stores valid rows, or rehearses it: gives every chunk back in file order once its rows are settled."""
 
 
@@ -41,6 +43,7 @@ class ImportJob:
     policy: Policy
     limit: RejectionLimit
     chunk_rows: int
+    start: StartingPoint = StartingPoint()
 
 
 @dataclass(slots=True)
@@ -72,6 +75,9 @@ class Journal(Protocol):
     def begin(self, header: Header, tally: Tally) -> None:
         """Write the history document, before the first row is read."""
 
+    def recorded_before(self) -> Iterator[Rejection]:
+        """The rejections up to where a resumed import goes on, in file order; streams."""
+
     def record(self, rejections: Sequence[Rejection]) -> None:
         """Keep rejections; those kept before are left as they are."""
 
@@ -91,7 +97,7 @@ class Reports(Protocol):
     def open(self, header: Header, import_id: str | None) -> None:
         """Begin the reports of a file with this header."""
 
-    def write(self, rejections: Sequence[Rejection]) -> None:
+    def write(self, rejections: Iterable[Rejection]) -> None:
         """Append rejections, in file order."""
 
     def finish(self, summary: ImportSummary) -> None:
@@ -144,7 +150,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     after what was settled has been recorded. A bug leaves as its own exception, the history says `failed`.
     """
     parsed = parse(source, job.input, job.chunk_rows)
-    tally = Tally(around.now())
+    tally = Tally(around.now(), job.start.counts, Counter(job.start.by_code), job.start.position)
     begun = time.monotonic()
     warnings = _Warnings(parsed.warnings, around.listener)
     around.reports.open(parsed.header, around.journal.import_id)
@@ -174,8 +180,10 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
 
     status, error = Status.COMPLETED, None
     try:
-        validated = validate(parsed.chunks, parsed.header, job.rules)
-        for settled in around.settle(validated, job.limit, around.stop):
+        around.reports.write(around.journal.recorded_before())
+        chunks = after_checkpoint(parsed.chunks, job.start.position)
+        validated = validate(chunks, parsed.header, job.rules)
+        for settled in around.settle(validated, job.start, job.limit, around.stop):
             around.journal.record(settled.rejections)
             around.reports.write(settled.rejections)
             tally.add(settled)

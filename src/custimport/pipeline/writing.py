@@ -9,13 +9,23 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
 from zlib import crc32
 
 from custimport.pipeline.limit import RejectionLimit
-from custimport.records import BatchWritten, Position, Rejection, RowCounts, SettledRows, ValidatedRows, ValidRow
+from custimport.pipeline.resuming import up_to_row
+from custimport.records import (
+    BatchWritten,
+    Position,
+    Rejection,
+    RowCounts,
+    SettledRows,
+    StartingPoint,
+    ValidatedRows,
+    ValidRow,
+)
 from custimport.settings import CHUNKS_IN_FLIGHT
 
 
@@ -37,17 +47,20 @@ class _ChunkInFlight:
 
 def write(
     chunks: Iterable[ValidatedRows],
-    sinks: Sequence[CustomerSink],
-    batch_rows: int,
+    start: StartingPoint,
     limit: RejectionLimit,
     stop: threading.Event,
+    *,
+    sinks: Sequence[CustomerSink],
+    batch_rows: int,
 ) -> Iterator[SettledRows]:
     """Every chunk once its rows are stored or rejected, in file order; streams, a few chunks are under way at a time.
 
     Ends early, with everything that was begun settled, when `stop` is set, or after the row that passes `limit`.
     An exception of a sink leaves here as it is.
     """
-    total = RowCounts()
+    total = start.counts
+    previous = start.position
     in_flight: deque[_ChunkInFlight] = deque()
     with ExitStack() as stack:
         threads = [
@@ -71,7 +84,8 @@ def write(
                 rejected_rows = sorted([*foreseen, *(rejection.row for rejection in chunk.rejections)])
                 row_over = limit.first_row_over(total.rejected, rejected_rows)
                 if row_over is not None:
-                    chunk = up_to_row(chunk, row_over)
+                    chunk = up_to_row(chunk, row_over, previous)
+            previous = next_chunk.position
             in_flight.append(_ChunkInFlight(chunk, _submit(chunk.valid, sinks, threads, batch_rows)))
             if row_over is not None:
                 break
@@ -83,15 +97,6 @@ def write(
                     break
         while in_flight:
             yield _settled(in_flight.popleft())
-
-
-def up_to_row(chunk: ValidatedRows, last_row: int) -> ValidatedRows:
-    """The chunk's beginning, up to and including `last_row`."""
-    return ValidatedRows(
-        [row for row in chunk.valid if row.row <= last_row],
-        [rejection for rejection in chunk.rejections if rejection.row <= last_row],
-        replace(chunk.position, row=last_row),
-    )
 
 
 def settled_rows(

@@ -11,6 +11,7 @@ from custimport.errors import NotFound
 from custimport.records import ImportSummary, Policy, RowCounts, Status
 from custimport.settings import STALLED_AFTER_SECONDS
 from custimport.store.documents import IMPORTS, parsed_import_id, shown_import_id
+from custimport.store.lease import heartbeat_age_seconds
 
 Document = dict[str, Any]
 
@@ -60,12 +61,6 @@ def server_time(database: Database[Document]) -> datetime:
     reply = database.command("hello")
     moment = reply["localTime"]
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def heartbeat_age_seconds(document: Mapping[str, Any], now: datetime) -> float:
-    """Seconds since the import's process was last heard of; infinite if it never was."""
-    heartbeat = (document.get("lease") or {}).get("heartbeat_at")
-    return (now - heartbeat).total_seconds() if heartbeat else float("inf")
 
 
 def recorded_import(document: Document, now: datetime) -> RecordedImport:

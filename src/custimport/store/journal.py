@@ -1,24 +1,22 @@
 """A running import's own record: history document, lease with heartbeat, checkpoint, rejections."""
 
-import os
-import secrets
-import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, Final, Protocol
 
 from bson.binary import Binary
 from pymongo.database import Database
-from pymongo.errors import AutoReconnect, PyMongoError
+from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
 from custimport.errors import Refused
 from custimport.records import Header, ImportSummary, Position, Rejection, RowCounts, Status
 from custimport.settings import CHECKPOINT_SECONDS, LEASE_SILENCE_SECONDS
 from custimport.store import rejections as rejection_documents
 from custimport.store.documents import IMPORTS, REJECTIONS, shown_import_id, utc_now
+from custimport.store.lease import new_lease
 from custimport.store.patience import Patience
 
 Document = dict[str, Any]
@@ -45,6 +43,14 @@ class Plan:
     today: str
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """An import that this process has taken over: the lease it holds, the last row that is settled for good."""
+
+    lease: Document
+    checkpoint_row: int
+
+
 class ImportJournal:
     """Keeps one import's record while it runs; implements the pipeline's `Journal` and the writers' `Lease`.
 
@@ -56,19 +62,19 @@ class ImportJournal:
         self,
         database: Database[Document],
         import_id: bytes,
-        plan: Plan,
+        beginning: Plan | Resumed,
         patience: Patience,
         interval_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.import_id: str | None = shown_import_id(import_id)
-        self.checkpoint_row = 0
+        self.checkpoint_row = beginning.checkpoint_row if isinstance(beginning, Resumed) else 0
         self._id = Binary(import_id)
         self._imports = database[IMPORTS]
         self._rejections = database[REJECTIONS]
-        self._plan = plan
+        self._beginning = beginning
         self._patience = patience
         self._interval_seconds = interval_seconds
-        self._token = secrets.token_hex(8)
+        self._lease = beginning.lease if isinstance(beginning, Resumed) else new_lease(utc_now())
         self._newest: tuple[Document, int] | None = None
         self._lost = False
         self._renewed_at = _boot_seconds()
@@ -76,30 +82,17 @@ class ImportJournal:
         self._heartbeat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def begin(self, header: Header, tally: Progress) -> None:
-        """Insert the history document and start the heartbeat."""
-        now = utc_now()
-        document: Document = {
-            "_id": self._id,
-            "file": self._plan.file,
-            "status": Status.RUNNING.value,
-            "on_duplicate": self._plan.on_duplicate,
-            "options": self._plan.options,
-            "today": self._plan.today,
-            "columns": list(header.columns),
-            "delimiter": header.delimiter,
-            "ignored_columns": list(header.ignored),
-            "warnings": [],
-            "reports": [],
-            **_balance(tally),
-            "lease": {"host": socket.gethostname(), "process": os.getpid(), "token": self._token, "heartbeat_at": now},
-            "versions": {package: version(package) for package in RULE_PACKAGES},
-            "started_at": now,
-            "finished_at": None,
-            "elapsed_seconds": None,
-        }
-        self._patience.call(lambda: self._imports.insert_one(document))
+        """Insert the history document, unless the import is resumed; start the heartbeat."""
+        if isinstance(self._beginning, Plan):
+            document = self._first_document(self._beginning, header, tally)
+            self._patience.call(lambda: self._insert_once(document))
         self._renewed_at = _boot_seconds()
         self._heartbeat.start()
+
+    def recorded_before(self) -> Iterator[Rejection]:
+        """The rejections up to the checkpoint of a resumed import, in file order; streams. None for a fresh one."""
+        if self.checkpoint_row:
+            yield from rejection_documents.find(self._rejections, self._id, last_row=self.checkpoint_row)
 
     def record(self, rejections: Sequence[Rejection]) -> None:
         """Store rejections; waits out an outage."""
@@ -145,8 +138,38 @@ class ImportJournal:
             lambda: self._imports.update_one(self._held(), {"$set": fields, "$unset": {"lease.token": ""}})
         )
 
+    def _first_document(self, plan: Plan, header: Header, tally: Progress) -> Document:
+        now = utc_now()
+        return {
+            "_id": self._id,
+            "file": plan.file,
+            "status": Status.RUNNING.value,
+            "on_duplicate": plan.on_duplicate,
+            "options": plan.options,
+            "today": plan.today,
+            "columns": list(header.columns),
+            "delimiter": header.delimiter,
+            "ignored_columns": list(header.ignored),
+            "warnings": [],
+            "reports": [],
+            **_balance(tally),
+            "lease": self._lease,
+            "versions": rule_versions(),
+            "started_at": now,
+            "finished_at": None,
+            "elapsed_seconds": None,
+        }
+
+    def _insert_once(self, document: Document) -> None:
+        try:
+            self._imports.insert_one(document)
+        except DuplicateKeyError:
+            # sent again after an outage in which it had arrived; a document of another process is not ours to use
+            if self._imports.find_one(self._held()) is None:
+                raise
+
     def _held(self) -> Document:
-        return {"_id": self._id, "lease.token": self._token}
+        return {"_id": self._id, "lease.token": self._lease["token"]}
 
     def _beat(self) -> None:
         while not self._ended.wait(self._interval_seconds):
@@ -166,6 +189,11 @@ class ImportJournal:
             self._renewed_at = sent_at
             if newest is not None:
                 self.checkpoint_row = newest[1]
+
+
+def rule_versions() -> dict[str, str]:
+    """The versions of the packages that decide what is valid and how it is written."""
+    return {package: version(package) for package in RULE_PACKAGES}
 
 
 def _balance(tally: Progress) -> Document:

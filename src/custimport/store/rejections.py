@@ -10,6 +10,7 @@ from pymongo.errors import BulkWriteError
 from custimport.customer.codes import Code, RowError
 from custimport.records import Rejection
 from custimport.store.connection import is_outage
+from custimport.store.documents import LARGEST_ROW
 
 Document = dict[str, Any]
 
@@ -61,9 +62,11 @@ def record(collection: Collection[Document], import_id: bytes, rejections: Seque
         _insert_missing(collection, batch)
 
 
-def find(collection: Collection[Document], import_id: bytes, after_row: int = 0) -> Iterator[Rejection]:
-    """The import's recorded rejections after a row, in file order; streams."""
-    bounds = {"$gt": rejection_id(import_id, after_row), "$lt": rejection_id(import_id, 2**31 - 1)}
+def find(
+    collection: Collection[Document], import_id: bytes, *, after_row: int = 0, last_row: int = LARGEST_ROW
+) -> Iterator[Rejection]:
+    """The import's recorded rejections after `after_row`, up to and with `last_row`, in file order; streams."""
+    bounds = {"$gt": rejection_id(import_id, after_row), "$lte": rejection_id(import_id, last_row)}
     for document in collection.find({"_id": bounds}).sort("_id", 1):
         yield from_document(document)
 

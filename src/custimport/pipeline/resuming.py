@@ -1,0 +1,103 @@
+"""Going on after a checkpoint: the file is read from its beginning, compared, and skipped up to there."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from custimport.errors import Refused
+from custimport.records import ParsedRows, Position, Rejection, ValidatedRows
+
+
+def after_checkpoint(chunks: Iterable[ParsedRows], checkpoint: Position) -> Iterator[ParsedRows]:
+    """The rows after the checkpoint; streams. The chunks must be cut as they were when the import began.
+
+    Raises `Refused` at the checkpoint if the content before it is not what it was.
+    """
+    compared = checkpoint.content_bytes == 0
+    inside = bool(checkpoint.rows_sha256)
+    for chunk in chunks:
+        if not compared:
+            if chunk.position.content_bytes < checkpoint.content_bytes:
+                continue
+            compared = True
+            if (chunk.position.content_bytes, chunk.position.content_sha256) != (
+                checkpoint.content_bytes,
+                checkpoint.content_sha256,
+            ):
+                raise _changed(checkpoint)
+        elif inside:
+            inside = False
+            if rows_digest(_rows_up_to(chunk, checkpoint.row)) != checkpoint.rows_sha256:
+                raise _changed(checkpoint)
+            rest = _rest(chunk, checkpoint.row)
+            if rest.numbers or rest.rejections:
+                yield rest
+        else:
+            yield chunk
+    if not compared or inside:
+        raise _changed(checkpoint)
+
+
+def up_to_row(chunk: ValidatedRows, last_row: int, start: Position) -> ValidatedRows:
+    """The chunk's beginning, up to and including `last_row`; `start` is where the chunk before it ended.
+
+    Its position says, beside the row, the content before the chunk and a digest of the rows since.
+    """
+    valid = [row for row in chunk.valid if row.row <= last_row]
+    rejections = [rejection for rejection in chunk.rejections if rejection.row <= last_row]
+    rows = [(row.row, row.line, row.cells, None) for row in valid]
+    rows += [(rejection.row, rejection.line, rejection.cells, rejection.raw) for rejection in rejections]
+    rows.sort(key=lambda row: row[0])
+    position = replace(
+        start,
+        row=last_row,
+        line=rows[-1][1] if rows else start.line,
+        rows_sha256=rows_digest(rows),
+        source_bytes=chunk.position.source_bytes,
+    )
+    return ValidatedRows(valid, rejections, position)
+
+
+Row = tuple[int, int, Sequence[str], str | None]
+
+
+def rows_digest(rows: Iterable[Row]) -> str:
+    """SHA-256, as hex digits, of rows given as number, line, cells and raw text."""
+    digest = hashlib.sha256()
+    for number, line, cells, raw in rows:
+        digest.update(json.dumps([number, line, list(cells), raw]).encode())
+    return digest.hexdigest()
+
+
+def _rows_up_to(chunk: ParsedRows, last_row: int) -> list[Row]:
+    rows: list[Row] = [
+        (number, line, cells, None)
+        for number, line, cells in zip(chunk.numbers, chunk.lines, chunk.cells, strict=True)
+        if number <= last_row
+    ]
+    rows += [_as_row(rejection) for rejection in chunk.rejections if rejection.row <= last_row]
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _as_row(rejection: Rejection) -> Row:
+    return rejection.row, rejection.line, rejection.cells, rejection.raw
+
+
+def _rest(chunk: ParsedRows, after_row: int) -> ParsedRows:
+    kept = [index for index, number in enumerate(chunk.numbers) if number > after_row]
+    return ParsedRows(
+        numbers=[chunk.numbers[index] for index in kept],
+        lines=[chunk.lines[index] for index in kept],
+        cells=[chunk.cells[index] for index in kept],
+        rejections=[rejection for rejection in chunk.rejections if rejection.row > after_row],
+        position=chunk.position,
+    )
+
+
+def _changed(checkpoint: Position) -> Refused:
+    return Refused(
+        f"the file is not the one this import began with: up to row {checkpoint.row} (line {checkpoint.line}) "
+        "its content has changed",
+        hint="resume with the original file, or undo the import and load the new file",
+    )

@@ -1,0 +1,242 @@
+"""Reaching MongoDB: where the data goes, a connected client, and what its errors mean."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pymongo import MongoClient, WriteConcern
+from pymongo.database import Database
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.uri_parser import parse_uri
+
+from custimport.errors import DatabaseRefused, DatabaseUnavailable, UsageError
+from custimport.settings import (
+    CONNECT_TIMEOUT_MS,
+    DEFAULT_DATABASE,
+    ENVIRONMENT_EMBEDDED,
+    ENVIRONMENT_URI,
+    ENVIRONMENT_URI_FILE,
+    SOCKET_TIMEOUT_MS,
+)
+
+Document = dict[str, Any]
+
+TRANSIENT_CODES: Final = frozenset(
+    # the retryable errors of the driver specification ("Retryable Writes", "Retryable Reads"), and time-outs
+    {6, 7, 50, 64, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+)
+"""Codes with which a server says that it could not just now: nothing is wrong with the document."""
+
+RIGHTS_CODES: Final = frozenset({13, 18, 8000})
+"""Unauthorized, AuthenticationFailed, AtlasError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the data goes. `uri` is None for the embedded server; `origin` says which setting named it."""
+
+    uri: str | None
+    database: str
+    origin: str
+
+    def description(self) -> str:
+        """Servers and database for people; never credentials, nor the options in the URI."""
+        return f"{self.server()} · database {self.database}"
+
+    def server(self) -> str:
+        """The servers, without credentials."""
+        if self.uri is None:
+            return "embedded MongoDB"
+        scheme, _, rest = self.uri.partition("://")
+        hosts = rest.partition("?")[0].partition("/")[0].rpartition("@")[2]
+        return f"{scheme}://{hosts}"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A connected database; `target` says which one it is."""
+
+    target: Target
+    client: MongoClient[Document]
+    database: Database[Document]
+
+
+def resolve_target(
+    uri: str | None, database: str | None, environment: Mapping[str, str], working_folder: Path
+) -> Target:
+    """The target that option, environment, `.env` or, with none of them, the embedded server gives.
+
+    Raises `UsageError` for a URI that cannot be one, `DatabaseUnavailable` if none is given and
+    CUSTIMPORT_EMBEDDED=never forbids the embedded server.
+    """
+    found, origin = _find_uri(uri, environment, working_folder)
+    if found is None:
+        if environment.get(ENVIRONMENT_EMBEDDED, "").strip().lower() == "never":
+            raise DatabaseUnavailable(
+                f"no MongoDB is named, and {ENVIRONMENT_EMBEDDED}=never forbids the embedded one",
+                hint=f"give --uri mongodb://HOST:27017, or set {ENVIRONMENT_URI[0]}",
+            )
+        return Target(None, database or DEFAULT_DATABASE, "embedded")
+    return Target(found, database or _database_of(found, origin), origin)
+
+
+def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> tuple[str | None, str]:
+    if uri:
+        return uri, "--uri"
+    for name in ENVIRONMENT_URI:
+        if environment.get(name):
+            return environment[name], f"environment variable {name}"
+    path = environment.get(ENVIRONMENT_URI_FILE)
+    if path:
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which cannot be read: {error}") from error
+        if not text:
+            raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which is empty")
+        return text, f"file {path}"
+    settings_file = _dotenv(folder / ".env")
+    for name in ENVIRONMENT_URI:
+        if settings_file.get(name):
+            return settings_file[name], "file .env"
+    return None, ""
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    """The assignments of a `.env` file: NAME=value lines, optional quotes, optional `export`, # comments."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    values = {}
+    for line in lines:
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not name.startswith("#"):
+            value = value.strip()
+            if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+                value = value[1:-1]
+            values[name.strip()] = value
+    return values
+
+
+def _database_of(uri: str, origin: str) -> str:
+    try:
+        # an srv name is looked up only when the client is made: here it could wait for a name server
+        if uri.startswith("mongodb+srv://"):
+            path = uri.partition("://")[2].partition("?")[0].partition("/")[2]
+            return path or DEFAULT_DATABASE
+        return parse_uri(uri)["database"] or DEFAULT_DATABASE
+    except (PyMongoError, ValueError) as error:
+        raise _unusable_uri(origin) from error
+
+
+def _unusable_uri(origin: str) -> UsageError:
+    # the driver's own words may quote the password
+    return UsageError(
+        f"the MongoDB URI from {origin} cannot be understood",
+        hint="it looks like mongodb://USER:PASSWORD@HOST:27017/DATABASE; characters such as @ : / % in the password "
+        "must be percent-encoded",
+    )
+
+
+@contextmanager
+def open_store(target: Target, environment: Mapping[str, str] = os.environ) -> Iterator[Store]:
+    """A connected store that answered a ping. Writes are journaled and by majority unless the URI says otherwise.
+
+    Errors of the driver leave as they are: `translated_errors` belongs around it.
+    """
+    if target.uri is None:
+        from custimport.store.embedded import embedded_server
+
+        with embedded_server(environment) as uri, _connected(target, uri) as store:
+            yield store
+    else:
+        with _connected(target, target.uri) as store:
+            yield store
+
+
+@contextmanager
+def _connected(target: Target, uri: str) -> Iterator[Store]:
+    try:
+        client: MongoClient[Document] = MongoClient(uri, tz_aware=True, appname="custimport", **_defaults(uri))
+    except (InvalidURI, ConfigurationError, ValueError) as error:
+        raise _unusable_uri(target.origin) from error
+    with client:
+        client.admin.command("ping")
+        database = client.get_database(
+            target.database,
+            write_concern=None if _says(uri, "w", "journal", "wtimeoutms") else WriteConcern(w="majority", j=True),
+            read_concern=None if _says(uri, "readconcernlevel") else ReadConcern("majority"),
+        )
+        yield Store(target, client, database)
+
+
+def _defaults(uri: str) -> dict[str, Any]:
+    """Client options for what the URI leaves open."""
+    defaults: dict[str, int] = {
+        "serverSelectionTimeoutMS": CONNECT_TIMEOUT_MS,
+        "connectTimeoutMS": CONNECT_TIMEOUT_MS,
+        "socketTimeoutMS": SOCKET_TIMEOUT_MS,
+    }
+    return {name: value for name, value in defaults.items() if not _says(uri, name.lower())}
+
+
+def _says(uri: str, *names: str) -> bool:
+    options = {pair.partition("=")[0].lower() for pair in uri.partition("?")[2].split("&")}
+    return any(name in options for name in names)
+
+
+def is_outage(error: PyMongoError) -> bool:
+    """Whether the write's outcome is unknown and it should be tried again; False if the server said no."""
+    if isinstance(error, BulkWriteError):
+        details = error.details
+        # a write concern error may come without any write error: the batch may be lost although it was taken
+        return bool(details.get("writeConcernErrors")) or any(
+            reply.get("code") in TRANSIENT_CODES for reply in details.get("writeErrors", ())
+        )
+    if isinstance(error, (AutoReconnect, ConnectionFailure, ExecutionTimeout, WTimeoutError, WriteConcernError)):
+        return True
+    return (
+        error.has_error_label("RetryableWriteError")
+        or error.timeout
+        or (isinstance(error, OperationFailure) and error.code in TRANSIENT_CODES)
+    )
+
+
+@contextmanager
+def translated_errors(target_description: str) -> Iterator[None]:
+    """What the driver raises inside leaves as a `DatabaseError`, without the driver's traceback or any secret."""
+    try:
+        yield
+    except OperationFailure as error:
+        if is_outage(error):
+            raise _unavailable(target_description, error) from None
+        words = (error.details or {}).get("errmsg") or type(error).__name__
+        hint = "check the user's rights and password" if error.code in RIGHTS_CODES else ""
+        raise DatabaseRefused(f"{target_description}: the database refused: {words}", hint=hint) from None
+    except (ConnectionFailure, ExecutionTimeout) as error:
+        raise _unavailable(target_description, error) from None
+
+
+def _unavailable(target_description: str, error: PyMongoError) -> DatabaseUnavailable:
+    cause = str(error).partition(", Timeout:")[0].partition(" (configured timeouts")[0]
+    return DatabaseUnavailable(
+        f"{target_description}: not reachable: {cause}", hint="is the server running, and the address right?"
+    )
