@@ -1,0 +1,51 @@
+"""Full names: any script, no control characters, something to see."""
+
+import re
+import unicodedata
+from typing import Final
+
+from custimport.customer.codes import Code, RowError
+
+FIELD: Final = "full_name"
+
+MAX_NAME_CODE_POINTS: Final = 200
+
+_REFUSED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Category Cc, the two Unicode line separators, and halves of surrogate pairs, which are no characters."""
+
+_BLANK_LOOKING: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Characters that show nothing though they are letters, marks or symbols (Unicode: Default_Ignorable_Code_Point, and
+the empty Braille pattern); the others are found by category or are variation selectors."""
+
+
+def stored_full_name(text: str) -> str | RowError:
+    """The name in NFC without white space around it, 1 to 200 code points; or why it cannot be stored."""
+    name = text.strip()
+    if name.isascii() and name.isprintable() and 0 < len(name) <= MAX_NAME_CODE_POINTS:
+        return name
+    if not name:
+        return RowError(Code.BLANK, FIELD, text, "the name is missing")
+    refused = _REFUSED.search(name)
+    if refused is not None:
+        place = text.index(refused.group()) + 1
+        message = f"the name holds the control character U+{ord(refused.group()):04X} at position {place}"
+        return RowError(Code.INVALID_CHARACTER, FIELD, text, message)
+    if not unicodedata.is_normalized("NFC", name):
+        name = unicodedata.normalize("NFC", name)
+    if len(name) > MAX_NAME_CODE_POINTS:
+        message = f"the name has {len(name):,} characters, at most {MAX_NAME_CODE_POINTS} are allowed"
+        return RowError(Code.TOO_LONG, FIELD, text, message)
+    if all(map(is_invisible, name)):
+        return RowError(Code.BLANK, FIELD, text, "the name holds only invisible characters")
+    return name
+
+
+def is_invisible(character: str) -> bool:
+    """Whether the character shows nothing: separators, formats, unassigned ones, fillers and variation selectors."""
+    return (
+        unicodedata.category(character)[0] in "ZC"
+        or character in _BLANK_LOOKING
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\u180b" <= character <= "\u180f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+    )
