@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from custimport.cli import db, imports, load
+from custimport.cli import customers, db, imports, load
 from custimport.cli.boundary import ErrorBoundary
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command()(load.load)
 app.command()(load.check)
 app.add_typer(imports.app, name="imports")
+app.add_typer(customers.app, name="customers")
 app.add_typer(db.app, name="db")
 
 

@@ -17,6 +17,7 @@ from custimport.customer.codes import RowError
 from custimport.customer.conflicts import duplicate_in_database, write_refused
 from custimport.errors import NotFound, Refused
 from custimport.store.changes import FINISHED, as_read, foreign_stamps_finder, later_than
+from custimport.store.connection import is_outage
 from custimport.store.documents import (
     CUSTOMERS,
     IMPORTS,
@@ -164,6 +165,8 @@ class CustomerStore:
         try:
             matched = self._customers.update_one(as_read(read), operation).matched_count
         except WriteError as error:
+            if is_outage(error):
+                raise
             return self._refusal(error, differing)
         if not matched:
             return None
