@@ -1,6 +1,7 @@
 """Finding, changing and deleting stored customers, for the commands. Imports write through `customer_writer`."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -37,6 +38,8 @@ STREAM_BATCH_ROWS: Final = 5_000
 """Documents asked for at a time while streaming: a third faster than the server's choice, and some 2 MB at most."""
 MAX_LOST_RACES: Final = 50
 """Changes by others between our reading and writing after which we say so instead of trying on for ever."""
+LOST_RACE_SECONDS: Final = 0.02
+"""Wait after a lost race: reads see what a majority has, which may be older than the change that we lost to."""
 _SHOWN: Final = ("full_name", "email", "date_of_birth", "timezone", "created_at", "updated_at")
 _HEXADECIMAL_ID: Final = re.compile(r"[0-9A-Fa-f]{24}", re.ASCII)
 
@@ -138,6 +141,7 @@ class CustomerStore:
                 case ChangeRefused() as refused:
                     return refused
                 case None:
+                    time.sleep(LOST_RACE_SECONDS)
                     stored = self._customers.find_one({"_id": customer["_id"]})
                 case changed:
                     return CustomerChanged(changed, tuple(differing))
@@ -215,6 +219,7 @@ class CustomerStore:
             deleted = self._customers.bulk_write([DeleteOne(_unchanged(customer)) for customer in left], ordered=False)
             if deleted.deleted_count == len(left):
                 return
+            time.sleep(LOST_RACE_SECONDS)
             left = list(self._customers.find({"_id": {"$in": [customer["_id"] for customer in left]}}))
             if not left:
                 return
