@@ -45,6 +45,7 @@ class CliResult:
     exit_code: int
     stdout: str
     stderr: str
+    stdout_bytes: bytes = b""
 
     @property
     def json(self) -> Any:
@@ -78,7 +79,7 @@ def invoke(arguments: tuple[str, ...], stdin: str | bytes | None, environment: M
     outcome = CliRunner().invoke(app, list(arguments), input=stdin, env=dict(environment), prog_name="custimport")
     if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
         raise outcome.exception
-    return CliResult(outcome.exit_code, outcome.stdout, outcome.stderr)
+    return CliResult(outcome.exit_code, outcome.stdout, outcome.stderr, outcome.stdout_bytes)
 
 
 @pytest.fixture

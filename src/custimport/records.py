@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 from custimport.customer.codes import RowError
 
+
 class Policy(StrEnum):
     """What `--on-duplicate` says about an e-mail that is already there."""
 

@@ -14,8 +14,10 @@ MAX_MULTILINE_RECORD_LINES: Final = 100
 MAX_MULTILINE_RECORD_CHARACTERS: Final = 1024 * 1024
 """A record that spans more lines or characters has a quote that never closed."""
 
-MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
-"""A longer physical line is one rejection and is skipped without being held in memory."""
+MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
+"""A longer physical line is one rejection and is skipped without being held in memory.
+
+With every byte escaped and shown twice its rejection still fits into a document of 16 MB."""
 
 # Pipeline -----------------------------------------------------------------------------------------------
 

@@ -73,10 +73,10 @@ def list_customers(
     """List customers, newest first, a page at a time.
 
     Examples:
-
       custimport customers list --name martin --born-after 1989-12-31 --sort full_name
 
       custimport customers list --import last --all --json
+
     """
     if all_pages and (page or limit):
         raise UsageError("--all shows every customer; it cannot be used together with --page or --limit")
@@ -137,10 +137,10 @@ def update(
     """Change a customer; the values are judged by the rules of an import, all errors are shown at once.
 
     Examples:
-
       custimport customers update alice@example.com --timezone Europe/Paris
 
       custimport customers update alice@example.com --replace alice.json
+
     """
     chosen = chosen_format(output_format, json_short=json_short, default=OutputFormat.TABLE)
     values = new_values(

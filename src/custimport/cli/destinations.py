@@ -1,7 +1,7 @@
 """Joins the pipeline with the store, or with nothing: where the rows of `load`, `load --dry-run` and `check` go."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, no_customers, rehearse
-from custimport.pipeline.run import Settle, Surroundings, Tally
+from custimport.pipeline.run import Surroundings, Tally
 from custimport.pipeline.writing import write
 from custimport.records import Header, ImportSummary, Rejection, SettledRows, StartingPoint, ValidatedRows
 from custimport.settings import RETRY_FOR_SECONDS, WRITERS

@@ -1,19 +1,18 @@
 """Runs the files of one `load` or `check` command, one import each, and gives what came of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from custimport.cli.progress import ImportProgress
 from custimport.cli.boundary import show_error
+from custimport.cli.progress import ImportProgress
 from custimport.cli.signals import stop_on_signals
 from custimport.customer.dates import Rules
 from custimport.errors import CustimportError, ExitCode, gravest
 from custimport.pipeline.limit import RejectionLimit
-from custimport.pipeline.reporting import check_report_paths
-from custimport.pipeline.reports import ImportReports
+from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, StopRequest, Surroundings, run_import
 from custimport.pipeline.source import open_source
 from custimport.records import ImportSummary, InputOptions, Policy

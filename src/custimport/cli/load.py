@@ -24,7 +24,9 @@ FilesArgument = Annotated[
 ]
 PolicyOption = Annotated[
     Policy,
-    typer.Option("--on-duplicate", help="What happens to a row whose e-mail is there already: in the database or file."),
+    typer.Option(
+        "--on-duplicate", help="What happens to a row whose e-mail is there already: in the database or file."
+    ),
 ]
 ReportOption = Annotated[
     list[str] | None,
@@ -122,7 +124,7 @@ def load(
     delimiter: DelimiterOption = None,
     quotechar: QuoteOption = '"',
     date_format: DateFormatOption = None,
-    min_date_of_birth: MinDateOption = datetime(1900, 1, 1),  # noqa: B008, DTZ001 - a date; immutable
+    min_date_of_birth: MinDateOption = datetime(1900, 1, 1),  # noqa: DTZ001 - a date; immutable
     uri: UriOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
@@ -132,12 +134,12 @@ def load(
     """Load customer CSV files: store every valid row, report every rejected one with every reason.
 
     Examples:
-
       custimport load customers.csv
 
       custimport load old.csv --encoding cp1252 --date-format %d/%m/%Y --on-duplicate update
 
       custimport load 'exports/*.csv' --report 'rejected/{name}.jsonl' --max-rejections 1%
+
     """
     request = ImportRequest(
         files=files,
@@ -164,7 +166,7 @@ def check(
     delimiter: DelimiterOption = None,
     quotechar: QuoteOption = '"',
     date_format: DateFormatOption = None,
-    min_date_of_birth: MinDateOption = datetime(1900, 1, 1),  # noqa: B008, DTZ001 - a date; immutable
+    min_date_of_birth: MinDateOption = datetime(1900, 1, 1),  # noqa: DTZ001 - a date; immutable
     json: JsonOption = False,
     quiet: QuietOption = False,
     no_progress: NoProgressOption = False,
@@ -172,10 +174,10 @@ def check(
     """Validate customer CSV files without any database: the result of a load into an empty one.
 
     Examples:
-
       custimport check customers.csv
 
       custimport check customers.csv --json --report problems.jsonl
+
     """
     request = ImportRequest(
         files=files,

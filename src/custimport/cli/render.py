@@ -1,7 +1,6 @@
 """Imports for people and for scripts. Pure: values in, tables or documents out."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -10,7 +9,7 @@ from rich.text import Text
 
 from custimport.cli.terminal import shown_value
 from custimport.errors import ExitCode
-from custimport.pipeline.summary_json import summary_document
+from custimport.pipeline.summary_json import json_time, summary_document
 from custimport.records import ImportSummary, RowCounts, Status
 
 if TYPE_CHECKING:
@@ -143,10 +142,3 @@ def import_view(found: "RecordedImport") -> RenderableType:
         if value:
             table.add_row(name, value)
     return table
-
-
-def json_time(moment: "datetime | None") -> str | None:
-    """ISO 8601 in UTC with milliseconds and Z; None stays None."""
-    if moment is None:
-        return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

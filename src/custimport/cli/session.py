@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import typer
 
@@ -15,9 +15,12 @@ from custimport.cli.destinations import RehearsalDestination, StoreDestination, 
 from custimport.cli.importing import Destination
 from custimport.cli.terminal import note
 from custimport.errors import Refused
+from custimport.pipeline import reporting
+from custimport.pipeline.reporting import ReportFormat
 
 if TYPE_CHECKING:
     from custimport.store.connection import Store
+    from custimport.store.history import RecordedImport
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -50,6 +50,12 @@ def print_json(document: Any) -> None:
     """One JSON document and a line end on standard output."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
     sys.stdout.flush()
+
+
+def binary_output() -> BinaryIO:
+    """Standard output for what must leave byte by byte."""
+    sys.stdout.flush()
+    return sys.stdout.buffer
 
 
 def shown(text: str) -> str:

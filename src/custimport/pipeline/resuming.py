@@ -8,6 +8,9 @@ from dataclasses import replace
 from custimport.errors import Refused
 from custimport.records import ParsedRows, Position, Rejection, ValidatedRows
 
+Row = tuple[int, int, Sequence[str], str | None]
+"""A row's number, line, cells and raw text: what the file says of it."""
+
 
 def after_checkpoint(chunks: Iterable[ParsedRows], checkpoint: Position) -> Iterator[ParsedRows]:
     """The rows after the checkpoint; streams. The chunks must be cut as they were when the import began.
@@ -46,7 +49,7 @@ def up_to_row(chunk: ValidatedRows, last_row: int, start: Position) -> Validated
     """
     valid = [row for row in chunk.valid if row.row <= last_row]
     rejections = [rejection for rejection in chunk.rejections if rejection.row <= last_row]
-    rows = [(row.row, row.line, row.cells, None) for row in valid]
+    rows: list[Row] = [(row.row, row.line, row.cells, None) for row in valid]
     rows += [(rejection.row, rejection.line, rejection.cells, rejection.raw) for rejection in rejections]
     rows.sort(key=lambda row: row[0])
     position = replace(
@@ -57,9 +60,6 @@ def up_to_row(chunk: ValidatedRows, last_row: int, start: Position) -> Validated
         source_bytes=chunk.position.source_bytes,
     )
     return ValidatedRows(valid, rejections, position)
-
-
-Row = tuple[int, int, Sequence[str], str | None]
 
 
 def rows_digest(rows: Iterable[Row]) -> str:

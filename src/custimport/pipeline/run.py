@@ -43,7 +43,7 @@ class ImportJob:
     policy: Policy
     limit: RejectionLimit
     chunk_rows: int
-    start: StartingPoint = StartingPoint()
+    start: StartingPoint = field(default_factory=StartingPoint)
 
 
 @dataclass(slots=True)
@@ -91,8 +91,9 @@ class Journal(Protocol):
 class Reports(Protocol):
     """The import's rejection reports."""
 
-    paths: Sequence[str]
-    """Of the reports that there will be, given what was written so far."""
+    @property
+    def paths(self) -> Sequence[str]:
+        """Of the reports that there will be, given what was written so far."""
 
     def open(self, header: Header, import_id: str | None) -> None:
         """Begin the reports of a file with this header."""

@@ -4,6 +4,7 @@ A batch goes in as one unordered insert; only the conflicts are read and settled
 (a nightly reload) reading comes first. Both ways give the same result.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -41,7 +42,11 @@ DUPLICATE_KEY: Final = 11000
 READ_FIRST_FROM: Final = 0.3
 """Share of conflicts in the last batch from which reading first is faster: a refused insert costs about three reads."""
 FRUITLESS_ROUNDS: Final = 10
-"""Rounds without progress after which a conflict is the server's own business, such as an index with a collation."""
+FIRST_FRUITLESS_WAIT_SECONDS: Final = 0.005
+"""Rounds without progress after which a conflict is the server's own business, such as an index with a collation.
+
+The waits between them double, five seconds in all: a majority read may not see yet what an insert collided with.
+"""
 
 
 class Lease(Protocol):
@@ -83,6 +88,7 @@ class CustomerWriter:
         customers: Collection[Document],
         import_id: bytes,
         policy: Policy,
+        *,
         patience: Patience,
         lease: Lease,
         checkpoint_row: Callable[[], int],
@@ -138,6 +144,8 @@ class CustomerWriter:
                 self._patience.succeeded()
                 progress = sum(map(len, pending.values())) < before
                 fruitless_rounds = 0 if progress else fruitless_rounds + 1
+                if fruitless_rounds:
+                    time.sleep(FIRST_FRUITLESS_WAIT_SECONDS * 2 ** (fruitless_rounds - 1))
         return outcome.as_batch()
 
     def foresee_rejections(self, rows: Sequence[ValidRow]) -> list[int]:

@@ -28,9 +28,17 @@ RULE_PACKAGES: Final = ("custimport", "tzdata", "email-validator", "pymongo")
 class Progress(Protocol):
     """What a checkpoint saves: the balance up to a position."""
 
-    counts: RowCounts
-    by_code: Mapping[str, int]
-    position: Position
+    @property
+    def counts(self) -> RowCounts:
+        """The balance."""
+
+    @property
+    def by_code(self) -> Mapping[str, int]:
+        """Rejected rows by code."""
+
+    @property
+    def position(self) -> Position:
+        """Up to where."""
 
 
 @dataclass(frozen=True, slots=True)

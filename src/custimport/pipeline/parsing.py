@@ -1,0 +1,245 @@
+"""Records: cuts lines into cells with the csv module; a record that cannot be cut is a rejection of its own line."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from custimport.customer.codes import Code, RowError
+from custimport.errors import InputUnreadable
+from custimport.pipeline.header import UnderstoodHeader, separator_of, understand
+from custimport.pipeline.lines import LineWindow
+from custimport.pipeline.quotes import Dialect, OpenQuotes
+from custimport.pipeline.records_from_cells import RecordMaker
+from custimport.pipeline.text import TextReader, escaped, has_undecodable, likely_encoding, undecodable_bytes
+from custimport.records import Header, InputOptions, ParsedRows, Position, Rejection
+from custimport.settings import MAX_CELL_CHARACTERS, MAX_MULTILINE_RECORD_LINES, MAX_RECORD_BYTES
+
+WINDOW_LINES: Final = 256
+"""Lines cut at once by the csv module without a look at each: where one of them is odd, only these are looked at."""
+
+
+class Content(Protocol):
+    """What the parser needs of a source."""
+
+    name: str
+    bytes_read: int
+
+    def blocks(self) -> Iterator[bytes]:
+        """The content, in blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """A file whose header is understood. `chunks` streams the records; `warnings` grows while they are read."""
+
+    header: Header
+    warnings: list[str]
+    chunks: Iterator[ParsedRows]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """A chunk under construction."""
+
+    numbers: list[int] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    cells: list[list[str]] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.numbers) + len(self.rejections)
+
+
+def parse(content: Content, options: InputOptions, chunk_rows: int) -> ParsedFile:
+    """The file's header, read now, and its records, `chunk_rows` in a chunk, read when they are asked for.
+
+    Raises `InputUnreadable` for a file without a usable header, `UsageError` for options that cannot be meant.
+    """
+    # cells are measured here, so that one that is too large can still be shown in the report; the module's own limit
+    # is a setting of the whole process
+    csv.field_size_limit(2 * MAX_RECORD_BYTES)
+    reader = TextReader(content.blocks(), options.encoding)
+    window = LineWindow(reader.lines())
+    understood = _read_header(content.name, window, reader, options)
+    warnings = _header_warnings(reader, understood.header)
+    parser = _Parser(content, reader, window, understood, Dialect(understood.header.delimiter, options.quotechar))
+    return ParsedFile(understood.header, warnings, parser.chunks(chunk_rows, warnings))
+
+
+def _read_header(file: str, window: LineWindow, reader: TextReader, options: InputOptions) -> UnderstoodHeader:
+    delimiter = options.delimiter
+    first = window.line(0)
+    if first is not None and (named := separator_of(first)) is not None:
+        delimiter = delimiter or named
+        window.take(1)
+    while (line := window.line(0)) is not None and not line.strip():
+        window.take(1)
+    if line is None:
+        raise InputUnreadable(
+            f"{file}: is empty: there is no header", hint="the first line must name full_name, email, ..."
+        )
+    count = 1
+    # a column's name may hold a line break in quotes
+    while line.count(options.quotechar) % 2 and count < MAX_MULTILINE_RECORD_LINES:
+        following = window.line(count)
+        if following is None:
+            break
+        line += following
+        count += 1
+    else:
+        pass
+    if line.count(options.quotechar) % 2:
+        line, count = window.line(0) or "", 1
+    if has_undecodable(line):
+        guess = likely_encoding(undecodable_bytes(line))
+        raise InputUnreadable(
+            f"{file}: the header is not {reader.encoding} text: {escaped(line.strip())[:200]}",
+            hint=f"name the encoding: --encoding {guess or 'NAME'}",
+        )
+    understood = understand(line, file, options.column_map, delimiter, options.quotechar)
+    window.take(count)
+    return understood
+
+
+def _header_warnings(reader: TextReader, header: Header) -> list[str]:
+    warnings = []
+    if reader.double_mark:
+        warnings.append("the file begins with two byte order marks; both were dropped")
+    if header.ignored:
+        warnings.append(f"ignored columns: {', '.join(header.ignored)}")
+    return warnings
+
+
+class _Parser:
+    """Reads the records of one file."""
+
+    def __init__(
+        self, content: Content, reader: TextReader, window: LineWindow, understood: UnderstoodHeader, dialect: Dialect
+    ) -> None:
+        self._content = content
+        self._reader = reader
+        self._window = window
+        self._width = understood.width
+        self._dialect = dialect
+        self._maker = RecordMaker(understood)
+        self._quotes = OpenQuotes(dialect, lambda number: window.line(number - window.number))
+        self._encoding_errors = 0
+        self._sample = b""
+
+    def chunks(self, chunk_rows: int, warnings: list[str]) -> Iterator[ParsedRows]:
+        """The records in file order, `chunk_rows` in each chunk but the last; streams."""
+        rows = _Rows()
+        count = 0
+        while window := self._window.peek(min(WINDOW_LINES, chunk_rows - len(rows))):
+            records = self._cut_all(window)
+            if records is None:
+                self._cut_each(len(window), rows, count)
+            else:
+                first = count + len(rows) + 1
+                rows.numbers.extend(range(first, first + len(records)))
+                rows.lines.extend(range(self._window.number, self._window.number + len(records)))
+                rows.cells.extend(records)
+                self._window.take(len(records))
+            if len(rows) == chunk_rows:
+                count += chunk_rows
+                yield self._chunk(rows, count)
+                rows = _Rows()
+        if len(rows):
+            yield self._chunk(rows, count + len(rows))
+        self._suggest_encoding(warnings)
+
+    def _chunk(self, rows: _Rows, last_row: int) -> ParsedRows:
+        window = self._window
+        position = Position(
+            row=last_row,
+            line=window.number - 1,
+            content_bytes=window.content_bytes,
+            content_sha256=window.content_sha256(),
+            source_bytes=self._content.bytes_read,
+        )
+        return ParsedRows(rows.numbers, rows.lines, rows.cells, rows.rejections, position)
+
+    def _cut_all(self, window: list[str]) -> list[list[str]] | None:
+        """The records of the lines if every line is one ordinary record, None if one of them needs a look."""
+        if self._maker.must_look or self._window.has_truncated(len(window)):
+            return None
+        if self._reader.has_undecodable and has_undecodable("".join(window)):
+            return None
+        records: list[list[str]] = []
+        try:
+            records.extend(self._dialect.reader(window))
+        except csv.Error:
+            return None
+        if len(records) != len(window) or set(map(len, records)) != {self._width}:
+            return None
+        return None if max(map(len, window)) > MAX_CELL_CHARACTERS else records
+
+    def _cut_each(self, line_count: int, rows: _Rows, rows_before: int) -> None:
+        """Takes at least `line_count` lines, record by record."""
+        end = self._window.number + line_count
+        while self._window.number < end and (line := self._window.line(0)) is not None:
+            if not line.strip() and self._dialect.delimiter not in line:
+                self._window.take(1)
+                continue
+            number = rows_before + len(rows) + 1
+            taken, record = self._record(line, number)
+            if isinstance(record, Rejection):
+                rows.rejections.append(record)
+            else:
+                rows.numbers.append(number)
+                rows.lines.append(self._window.number)
+                rows.cells.append(record)
+            self._window.take(taken)
+
+    def _record(self, line: str, number: int) -> tuple[int, list[str] | Rejection]:
+        """The record that begins with the next line, and how many lines it has."""
+        window, at = self._window, self._window.number
+        if window.is_truncated(0):
+            message = f"the line has more than {MAX_RECORD_BYTES:,} characters; only its beginning is kept"
+            return 1, _without_cells(number, at, Code.CELL_TOO_LARGE, message, line[:MAX_CELL_CHARACTERS])
+        probe = self._dialect.begin(line)
+        if probe.is_open:
+            closing = self._quotes.closing(at, len(probe.cells))
+            if closing is not None and closing.cells == self._width:
+                texts = window.peek(closing.line - at + 1)
+                cells = next(self._dialect.reader(texts))
+                if max(map(len, cells)) <= MAX_CELL_CHARACTERS:
+                    return len(texts), self._judged("".join(texts), number, cells)
+            message = "a quote opens in this line and does not close where a record could end"
+            return 1, _without_cells(number, at, Code.UNCLOSED_QUOTE, message, line)
+        if probe.failed:
+            if has_undecodable(line):
+                return 1, self._encoding_error(line, number)
+            message = "text follows a closing quote; quotes inside a cell must be doubled"
+            return 1, _without_cells(number, at, Code.MALFORMED_QUOTING, message, line)
+        return 1, self._judged(line, number, probe.cells)
+
+    def _judged(self, text: str, number: int, cells: list[str]) -> list[str] | Rejection:
+        if self._reader.has_undecodable and has_undecodable(text):
+            return self._encoding_error(text, number)
+        return self._maker.record(cells, number, self._window.number)
+
+    def _encoding_error(self, text: str, number: int) -> Rejection:
+        self._encoding_errors += 1
+        if len(self._sample) < MAX_SAMPLE_BYTES:
+            self._sample += undecodable_bytes(text)[:MAX_SAMPLE_BYTES]
+        message = f"the line holds bytes that are not {self._reader.encoding} text, shown as \\xNN"
+        return _without_cells(number, self._window.number, Code.ENCODING_ERROR, message, text)
+
+    def _suggest_encoding(self, warnings: list[str]) -> None:
+        if self._encoding_errors:
+            guess = likely_encoding(self._sample)
+            how = (
+                f"they read well as {guess}: add --encoding {guess}" if guess else "name the encoding: --encoding NAME"
+            )
+            rows = "1 row is" if self._encoding_errors == 1 else f"{self._encoding_errors:,} rows are"
+            warnings.append(f"{rows} not {self._reader.encoding} text; {how}")
+
+
+MAX_SAMPLE_BYTES: Final = 65_536
+"""Bytes of undecodable lines kept to guess the encoding."""
+
+
+def _without_cells(number: int, line: int, code: Code, message: str, raw: str) -> Rejection:
+    return Rejection(number, line, (), (RowError(code, None, None, message),), raw=escaped(raw.rstrip("\r\n")))

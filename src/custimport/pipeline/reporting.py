@@ -1,0 +1,221 @@
+"""Rejections as CSV, JSON or JSONL: the formats, row by row. Where the files lie is for `reports` to know."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Any, BinaryIO, Final, Protocol, TextIO
+
+from custimport.customer.codes import RowError
+from custimport.errors import UsageError
+from custimport.pipeline.summary_json import summary_document
+from custimport.records import ImportSummary, Rejection
+from custimport.settings import MAX_SHOWN_VALUE_CHARACTERS
+
+SCHEMA_VERSION: Final = 1
+REPORT_COLUMNS: Final = (
+    "rejection_line",
+    "rejection_row",
+    "rejection_codes",
+    "rejection_reasons",
+    "rejection_extra_cells",
+    "rejection_raw",
+)
+_DANGEROUS: Final = re.compile(r"'*[=+\-@\t\r]")
+_DANGEROUS_FIRST: Final = frozenset("'=+-@\t\r")
+
+
+class ReportFormat(StrEnum):
+    """A format, named as the extension that asks for it."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+class ReportWriter(Protocol):
+    """Writes one report to an open stream."""
+
+    def begin(self) -> None:
+        """What comes before the first rejection."""
+
+    def write(self, rejections: Iterable[Rejection]) -> None:
+        """Rejections, in file order; streams."""
+
+    def end(self, summary: ImportSummary) -> None:
+        """What comes after the last one."""
+
+
+def report_format(path: str) -> ReportFormat:
+    """The format that a path's extension says; raises `UsageError` for any other."""
+    extension = PurePath(path).suffix.lower().removeprefix(".")
+    try:
+        return ReportFormat(extension)
+    except ValueError:
+        raise UsageError(
+            f"--report {path}: the extension does not say a format", hint="it must be .csv, .json or .jsonl"
+        ) from None
+
+
+def report_writer(report_format: ReportFormat, stream: TextIO, columns: Sequence[str]) -> ReportWriter:
+    """A writer of that format. The stream must encode UTF-8, leave line ends alone, and take any text."""
+    match report_format:
+        case ReportFormat.CSV:
+            return _CsvReport(stream, columns)
+        case ReportFormat.JSON:
+            return _JsonReport(stream, columns)
+        case ReportFormat.JSONL:
+            return _JsonLines(stream, columns)
+
+
+def neutralised(cell: str) -> str:
+    """The cell as no spreadsheet takes it for a formula; loading the report gives the cell back exactly."""
+    if cell and cell[0] in _DANGEROUS_FIRST and _DANGEROUS.match(cell):
+        return "'" + cell
+    return cell
+
+
+class _CsvReport:
+    """The file's own columns and cells, then what is wrong with them; UTF-8 with BOM, comma, CRLF."""
+
+    def __init__(self, stream: TextIO, columns: Sequence[str]) -> None:
+        self._stream = stream
+        self._columns = columns
+        self._writer = csv.writer(stream)
+
+    def begin(self) -> None:
+        self._stream.write("\ufeff")
+        self._writer.writerow([*map(neutralised, self._columns), *REPORT_COLUMNS])
+
+    def write(self, rejections: Iterable[Rejection]) -> None:
+        self._writer.writerows(map(self._row, rejections))
+
+    def end(self, summary: ImportSummary) -> None:
+        pass
+
+    def _row(self, rejection: Rejection) -> list[str]:
+        width = len(self._columns)
+        cells, extra = rejection.cells[:width], rejection.cells[width:]
+        errors = rejection.errors
+        row = [
+            *cells,
+            *[""] * (width - len(cells)),
+            str(rejection.line),
+            str(rejection.row),
+            " ".join(dict.fromkeys(error.code.value for error in errors)),
+            "; ".join(_sentence(error) for error in errors),
+            json.dumps(list(extra), ensure_ascii=False) if extra else "",
+            rejection.raw or "",
+        ]
+        return list(map(neutralised, row))
+
+
+class _JsonLines:
+    """One rejection a line."""
+
+    def __init__(self, stream: TextIO, columns: Sequence[str]) -> None:
+        self._stream = stream
+        self._columns = columns
+
+    def begin(self) -> None:
+        pass
+
+    def write(self, rejections: Iterable[Rejection]) -> None:
+        for rejection in rejections:
+            self._stream.write(_json(rejection_document(rejection, self._columns)) + "\n")
+
+    def end(self, summary: ImportSummary) -> None:
+        pass
+
+
+class _JsonReport:
+    """One document. `import` stands after the rejections: the file's hash is only known when it has been read."""
+
+    def __init__(self, stream: TextIO, columns: Sequence[str]) -> None:
+        self._stream = stream
+        self._columns = columns
+        self._separator = "\n"
+
+    def begin(self) -> None:
+        self._stream.write(f'{{\n"schema_version": {SCHEMA_VERSION},\n"rejections": [')
+
+    def write(self, rejections: Iterable[Rejection]) -> None:
+        for rejection in rejections:
+            self._stream.write(self._separator + _json(rejection_document(rejection, self._columns)))
+            self._separator = ",\n"
+
+    def end(self, summary: ImportSummary) -> None:
+        identity = {"id": summary.import_id, "file": summary.file, "sha256": summary.sha256}
+        self._stream.write(f'\n],\n"import": {_json(identity)},\n"summary": {_json(summary_document(summary))}\n}}\n')
+
+
+def rejection_document(rejection: Rejection, columns: Sequence[str]) -> dict[str, Any]:
+    """One rejection for scripts; `data` holds whole cells, `extra_cells` those beyond the header's columns."""
+    document: dict[str, Any] = {
+        "row": rejection.row,
+        "line": rejection.line,
+        "data": dict(zip(columns, rejection.cells, strict=False)),
+    }
+    extra = rejection.cells[len(columns) :]
+    if extra:
+        document["extra_cells"] = list(extra)
+    if rejection.raw is not None:
+        document["raw"] = rejection.raw
+    document["errors"] = [_error_document(error) for error in rejection.errors]
+    return document
+
+
+def write_rejections(
+    stream: BinaryIO,
+    report_format: ReportFormat,
+    columns: Sequence[str],
+    rejections: Iterable[Rejection],
+    summary: ImportSummary,
+) -> None:
+    """A whole report on an open stream of bytes, which stays open; streams."""
+    text = text_stream(stream)
+    writer = report_writer(report_format, text, columns)
+    writer.begin()
+    writer.write(rejections)
+    writer.end(summary)
+    text.flush()
+    text.detach()
+
+
+def text_stream(stream: BinaryIO) -> "io.TextIOWrapper":
+    """Text on a stream of bytes as reports want it: a lone surrogate is escaped, line ends are left alone."""
+    return io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def _error_document(error: RowError) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "code": error.code.value,
+        "field": error.field,
+        "value": _cut(error.value),
+        "message": error.message,
+    }
+    if error.hint is not None:
+        document["hint"] = error.hint
+    if error.related_row is not None:
+        document["related"] = {"row": error.related_row}
+    elif error.related_customer_id is not None:
+        document["related"] = {"customer_id": error.related_customer_id}
+    return document
+
+
+def _cut(value: str | None) -> str | None:
+    if value is None or len(value) <= MAX_SHOWN_VALUE_CHARACTERS:
+        return value
+    return f"{value[:MAX_SHOWN_VALUE_CHARACTERS]}… (cut; {len(value):,} characters)"
+
+
+def _sentence(error: RowError) -> str:
+    field = f"{error.field}: " if error.field else ""
+    return f"{field}{error.message}" + (f" ({error.hint})" if error.hint else "")
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False)

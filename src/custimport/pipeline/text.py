@@ -1,0 +1,208 @@
+"""Text: decodes blocks of bytes and cuts them into physical lines."""
+
+import codecs
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from custimport.errors import UsageError
+from custimport.settings import MAX_RECORD_BYTES
+
+UNDECODABLE: Final = "custimport-undecodable"
+"""Name of the error handler that turns each bad byte into a half of a surrogate pair, U+DC00 plus the byte."""
+
+_BYTE_ORDER_MARKS: Final = (
+    # UTF-32 first: its mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+LONGEST_MARK_BYTES: Final = 4
+_BYTE_ORDER_MARK: Final = "\ufeff"
+FIRST_UNDECODABLE: Final = "\udc00"
+LAST_UNDECODABLE: Final = "\udcff"
+_UNDECODABLE_CHARACTER: Final = re.compile(f"[{FIRST_UNDECODABLE}-{LAST_UNDECODABLE}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Physical lines with their ends, in file order; `truncated` are indexes (0-based) of lines that were too long."""
+
+    texts: list[str]
+    truncated: frozenset[int] = frozenset()
+
+
+class TextReader:
+    """Decodes a content and cuts it into lines: LF, CRLF and CR end a line, nothing else.
+
+    `encoding` is known after the first lines; `double_mark` says that a second byte order mark was dropped,
+    `has_undecodable` that some block so far held bytes that are no text.
+    """
+
+    def __init__(
+        self, blocks: Iterable[bytes], encoding: str | None, max_line_characters: int = MAX_RECORD_BYTES
+    ) -> None:
+        codecs.register_error(UNDECODABLE, _keep_undecodable)
+        self.encoding = _known_encoding(encoding) if encoding else ""
+        self.double_mark = False
+        self.has_undecodable = False
+        self._blocks = iter(blocks)
+        self._max_line_characters = max_line_characters
+
+    def lines(self) -> Iterator[Lines]:
+        """The lines, some at a time; streams. A line over the limit is cut, and the rest of it is passed over."""
+        rest = ""
+        passing_over = False
+        for text in self._texts():
+            rest += text
+            if passing_over:
+                end = _first_line_end(rest)
+                if end < 0:
+                    # a carriage return may be half of a line end
+                    rest = "\r" if rest.endswith("\r") else ""
+                    continue
+                rest = rest[end:]
+                passing_over = False
+            cut = _last_line_end(rest)
+            if cut:
+                yield self._limited(list(io.StringIO(rest[:cut], newline="")))
+                rest = rest[cut:]
+            if len(rest) > self._max_line_characters + 1:
+                yield Lines([rest[: self._max_line_characters]], frozenset({0}))
+                rest, passing_over = "\r" if rest.endswith("\r") else "", True
+        if rest and not passing_over:
+            yield self._limited(list(io.StringIO(rest, newline="")))
+
+    def _limited(self, lines: list[str]) -> Lines:
+        limit = self._max_line_characters
+        if max(map(len, lines)) <= limit + 2:
+            return Lines(lines)
+        long = frozenset(index for index, line in enumerate(lines) if len(line.rstrip("\r\n")) > limit)
+        return Lines([line[:limit] if index in long else line for index, line in enumerate(lines)], long)
+
+    def _texts(self) -> Iterator[str]:
+        """The decoded content without byte order marks."""
+        block = next(self._blocks, b"")
+        while len(block) < LONGEST_MARK_BYTES:
+            more = next(self._blocks, b"")
+            if not more:
+                break
+            block += more
+        self.encoding = _effective_encoding(self.encoding, block)
+        decoder = codecs.getincrementaldecoder(self.encoding)("strict")
+        begun = False
+        while True:
+            following = next(self._blocks, None)
+            text = self._decoded(decoder, block, final=following is None)
+            if not begun and text:
+                begun = True
+                bare = text.lstrip(_BYTE_ORDER_MARK)
+                self.double_mark = len(text) - len(bare) > 1
+                text = bare
+            if text:
+                yield text
+            if following is None:
+                return
+            block = following
+
+    def _decoded(self, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -> str:
+        """The text of a block; where it fails, its bad bytes are kept as halves of surrogate pairs."""
+        state = decoder.getstate()
+        try:
+            return decoder.decode(block, final)
+        except UnicodeDecodeError:
+            self.has_undecodable = True
+            decoder.setstate(state)
+            decoder.errors = UNDECODABLE
+            try:
+                return decoder.decode(block, final)
+            finally:
+                decoder.errors = "strict"
+
+
+def _effective_encoding(asked_for: str, beginning: bytes) -> str:
+    """What the operator says; else what a byte order mark says; else UTF-8."""
+    marked = next((name for mark, name in _BYTE_ORDER_MARKS if beginning.startswith(mark)), "")
+    # "utf-16" and "utf-32" leave the byte order to the mark
+    if asked_for in {"", "utf-16", "utf-32"}:
+        return marked or asked_for or "utf-8"
+    return asked_for
+
+
+def _keep_undecodable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return "".join(chr(ord(FIRST_UNDECODABLE) + byte) for byte in bad), error.end
+
+
+def _known_encoding(name: str) -> str:
+    """The codec's own name; raises `UsageError` for one that Python has not, or that gives no text."""
+    try:
+        codec = codecs.lookup(name)
+        "".encode(name)
+    except (LookupError, ValueError) as error:
+        raise UsageError(
+            f"--encoding {name!r} is not known", hint="for example utf-8, cp1252, latin-1, utf-16"
+        ) from error
+    return codec.name
+
+
+def _first_line_end(text: str) -> int:
+    """The index after the first line end; -1 if there is none, or if it may be half of one."""
+    found = min((at for at in (text.find("\n"), text.find("\r")) if at >= 0), default=-1)
+    if found < 0 or (found == len(text) - 1 and text[found] == "\r"):
+        return -1
+    return found + (2 if text.startswith("\r\n", found) else 1)
+
+
+def _last_line_end(text: str) -> int:
+    """The index after the last line end that is surely whole; 0 if there is none."""
+    return max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
+
+
+def has_undecodable(text: str) -> bool:
+    """Whether the text holds bytes that are no text."""
+    return not text.isascii() and _UNDECODABLE_CHARACTER.search(text) is not None
+
+
+def escaped(text: str) -> str:
+    r"""The text with its undecodable bytes written as \xNN."""
+    return "".join(
+        f"\\x{ord(character) - ord(FIRST_UNDECODABLE):02X}"
+        if FIRST_UNDECODABLE <= character <= LAST_UNDECODABLE
+        else character
+        for character in text
+    )
+
+
+def undecodable_bytes(text: str) -> bytes:
+    """The line's bytes as far as they matter for guessing its encoding: ASCII and the undecodable ones."""
+    return b"".join(
+        bytes([ord(character) - ord(FIRST_UNDECODABLE)])
+        if FIRST_UNDECODABLE <= character <= LAST_UNDECODABLE
+        else character.encode("ascii", "ignore")
+        for character in text
+    )
+
+
+def likely_encoding(sample: bytes) -> str | None:
+    """A code page in which the bytes are letters or typographic signs; None if none is convincing."""
+    for name in ("cp1252", "cp1250", "cp437"):
+        try:
+            text = sample.decode(name)
+        except UnicodeDecodeError:
+            continue
+        foreign = [character for character in text if not character.isascii()]
+        if foreign and all(character.isalpha() or character in _TYPOGRAPHIC for character in foreign):
+            return name
+    return None
+
+
+_TYPOGRAPHIC: Final = frozenset(
+    "\u2018\u2019\u201a\u201c\u201d\u201e\u2013\u2014\u2026\u20ac\u00a0\u00b0\u00ab\u00bb\u00a7"
+)

@@ -1,0 +1,46 @@
+"""The indexes that custimport needs, made on first use."""
+
+from typing import Any, Final
+
+from pymongo import ASCENDING
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from custimport.errors import DatabaseRefused
+from custimport.store.documents import CUSTOMERS
+
+EMAIL_INDEX: Final = "email_1"
+
+INDEX_CONFLICTS: Final = frozenset({85, 86})
+"""IndexOptionsConflict and IndexKeySpecsConflict: an index on these fields, or of that name, is there but differs."""
+
+
+def ensure_indexes(database: Database[dict[str, Any]]) -> list[str]:
+    """Make the unique index on `email` unless it is there; gives the names of the collection's indexes.
+
+    Raises `DatabaseRefused` if stored customers share an e-mail, or another index on it is in the way.
+    """
+    customers = database[CUSTOMERS]
+    if not any(is_email_identity(index) for index in customers.index_information().values()):
+        try:
+            customers.create_index([("email", ASCENDING)], name=EMAIL_INDEX, unique=True)
+        except DuplicateKeyError as error:
+            raise DatabaseRefused(
+                f"{database.name}.{CUSTOMERS} has several customers with one e-mail address; "
+                "the unique index on email cannot be made",
+                hint="merge or delete them first: nothing was loaded",
+            ) from error
+        except OperationFailure as error:
+            if error.code not in INDEX_CONFLICTS:
+                raise
+            raise DatabaseRefused(
+                f"{database.name}.{CUSTOMERS} has an index on email that is not plainly unique",
+                hint="drop it; custimport makes its own: { email: 1 }, unique",
+            ) from error
+    return sorted(customers.index_information())
+
+
+def is_email_identity(index: dict[str, Any]) -> bool:
+    """Whether an index makes every e-mail unique, for all documents and as it is spelled."""
+    special = {"partialFilterExpression", "collation", "sparse"}
+    return index["key"] == [("email", 1)] and bool(index.get("unique")) and not special & index.keys()
