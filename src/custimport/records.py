@@ -158,6 +158,8 @@ class StartingPoint:
     position: Position = Position()
     counts: RowCounts = RowCounts()
     by_code: Mapping[str, int] = field(default_factory=dict)
+    started_at: datetime | None = None
+    elapsed_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,9 @@ class Header:
     """The file's header as understood.
 
     `columns`: every column name, equal ones made unique as `name#2`; `field_positions`: for each of the four
-    fields, in the order of `custimport.customer.FIELDS`, the 0-based index of its column; `ignored`: names of columns nobody asked
-    for; `is_report`: some column's name starts with `rejection_`, the file is a rejection report loaded again.
+    fields, in the order of `custimport.customer.FIELDS`, the 0-based index of its column; `ignored`: names of columns
+    nobody asked for; `is_report`: some column's name starts with `rejection_`, the file is a rejection report loaded
+    again.
     """
 
     columns: tuple[str, ...]

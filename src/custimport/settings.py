@@ -30,6 +30,9 @@ WRITERS: Final = 2
 CHUNKS_IN_FLIGHT: Final = 4
 """Chunks handed to the writers and not yet settled: bounds memory, hides round trips."""
 
+COLLECT_AFTER_OBJECTS: Final = 200_000
+"""New objects after which the garbage collector looks while loading: some dozens of chunks of rows."""
+
 CHECKPOINT_SECONDS: Final = 1.0
 """Time between two checkpoints; each is also the lease's heartbeat."""
 

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,13 @@ from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, no_cus
 from custimport.pipeline.run import Surroundings, Tally
 from custimport.pipeline.writing import write
 from custimport.records import Header, ImportSummary, Rejection, SettledRows, StartingPoint, ValidatedRows
-from custimport.settings import RETRY_FOR_SECONDS, WRITERS
+from custimport.settings import WRITERS
 
 if TYPE_CHECKING:
     from custimport.cli.importing import FileRun
     from custimport.store.connection import Store
-    from custimport.store.journal import Plan
+    from custimport.store.history import RecordedImport
+    from custimport.store.journal import Plan, Resumed
 
 
 class NoJournal:
@@ -66,30 +66,52 @@ class StoreDestination:
         self._store = store
 
     def surroundings(self, run: "FileRun") -> Surroundings:
-        """A run with an id of its own, a journal, and a sink for each writer."""
+        """A run of a new import, with an id of its own."""
+        from custimport.store.documents import new_import_id
+
+        return self._surroundings(run, new_import_id(), _plan(run))
+
+    def resumed(self, run: "FileRun", found: "RecordedImport") -> Surroundings:
+        """A run that goes on with an import; it is taken over when the run begins."""
+        from custimport.store.journal import Resumed
+
+        return self._surroundings(run, found.import_id, Resumed(found.document, run.job.start.position.row))
+
+    def _surroundings(self, run: "FileRun", import_id: bytes, beginning: "Plan | Resumed") -> Surroundings:
+        from custimport.store.connection import translated_errors
         from custimport.store.customer_writer import CustomerWriter
-        from custimport.store.documents import CUSTOMERS, new_import_id
+        from custimport.store.documents import CUSTOMERS
         from custimport.store.journal import ImportJournal
         from custimport.store.patience import Patience
 
         def patience() -> Patience:
-            return Patience(RETRY_FOR_SECONDS, run.stop, run.progress.waiting)
+            return Patience(run.retry_for_seconds, run.stop, run.progress.waiting)
 
-        database = self._store.database
-        import_id = new_import_id()
-        journal = ImportJournal(database, import_id, _plan(run), patience())
-        sinks = [
-            CustomerWriter(
-                database[CUSTOMERS],
-                import_id,
-                run.job.policy,
-                patience=patience(),
-                lease=journal,
-                checkpoint_row=lambda: journal.checkpoint_row,
-            )
-            for _ in range(WRITERS)
-        ]
-        settle = partial(write, sinks=sinks, batch_rows=run.batch_rows)
+        customers = self._store.database[CUSTOMERS]
+        target = self._store.target.description()
+        journal = ImportJournal(self._store.database, import_id, beginning, patience(), target=target)
+
+        def settle(
+            chunks: Iterable[ValidatedRows], start: StartingPoint, limit: RejectionLimit, stop: threading.Event
+        ) -> Iterator[SettledRows]:
+            sinks = [
+                CustomerWriter(
+                    customers,
+                    import_id,
+                    run.job.policy,
+                    patience=patience(),
+                    lease=journal,
+                    checkpoint_row=lambda: journal.checkpoint_row,
+                )
+                for _ in range(WRITERS)
+            ]
+            with translated_errors(target):
+                known = journal.known_after_checkpoint()
+                if known is not None:
+                    for sink in sinks:
+                        sink.resume_with(*known)
+                yield from write(chunks, start, limit, stop, sinks=sinks, batch_rows=run.batch_rows)
+
         return Surroundings(settle, journal, run.reports, run.progress, run.stop, utc_now)
 
 
@@ -126,6 +148,7 @@ def _plan(run: "FileRun") -> "Plan":
         "path": None if is_stream else str(Path(job.file).resolve()),
         "bytes": None,
         "sha256": None,
+        "modified_ns": None if is_stream else Path(job.file).stat().st_mtime_ns,
     }
     options: dict[str, Any] = {
         "column_map": [list(pair) for pair in job.input.column_map.items()],

@@ -14,7 +14,7 @@ from custimport.cli.terminal import output, print_json
 from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
 from custimport.records import ImportSummary, InputOptions, Policy, Status
-from custimport.settings import BATCH_ROWS
+from custimport.settings import BATCH_ROWS, RETRY_FOR_SECONDS
 
 REPORT_PANEL = "Rejections"
 RUN_PANEL = "Run"
@@ -51,6 +51,16 @@ LimitOption = Annotated[
 ]
 BatchOption = Annotated[
     int, typer.Option("--batch-size", min=1, max=100_000, help="Rows in one write command.", rich_help_panel=RUN_PANEL)
+]
+RetryOption = Annotated[
+    float,
+    typer.Option(
+        "--retry-for",
+        min=0,
+        metavar="SECONDS",
+        help="How long to wait for a database that went away, before the import is interrupted.",
+        rich_help_panel=RUN_PANEL,
+    ),
 ]
 NoProgressOption = Annotated[
     bool, typer.Option("--no-progress", help="No progress bar and no progress lines.", rich_help_panel=RUN_PANEL)
@@ -119,6 +129,7 @@ def load(
     report: ReportOption = None,
     max_rejections: LimitOption = None,
     batch_size: BatchOption = BATCH_ROWS,
+    retry_for: RetryOption = RETRY_FOR_SECONDS,
     column_map: MapOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -148,6 +159,7 @@ def load(
         reports=report or [],
         limit=RejectionLimit.parse(max_rejections),
         batch_rows=batch_size,
+        retry_for_seconds=retry_for,
         quiet=quiet,
         progress=not no_progress,
     )
@@ -186,6 +198,7 @@ def check(
         reports=report or [],
         limit=RejectionLimit.parse(max_rejections),
         batch_rows=BATCH_ROWS,
+        retry_for_seconds=0.0,
         quiet=quiet,
         progress=not no_progress,
     )
@@ -241,7 +254,7 @@ def show_result(result: CommandResult, *, json: bool, quiet: bool, rehearsal: bo
 def next_steps(summary: ImportSummary, *, rehearsal: bool) -> list[str]:
     """What an operator would do now."""
     if summary.status in {Status.INTERRUPTED, Status.STOPPED} and not rehearsal:
-        return [f"custimport imports show {summary.import_id}"]
+        return [f"custimport load --resume {summary.import_id}"]
     csv_reports = [path for path in summary.reports if path.endswith(".csv")]
     if summary.rows.rejected and csv_reports:
         verb = "check" if rehearsal else "load"

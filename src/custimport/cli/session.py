@@ -1,6 +1,7 @@
-"""Joins the command line with the store. The only place that imports the store, and only when a command needs it:
+"""Joins the command line with the store.
 
-pymongo takes a tenth of a second to import, which `--help` must not pay.
+The store is imported here, inside functions, and only when a command needs it: pymongo takes a tenth of a
+second to import, which `--help` must not pay.
 """
 
 import os

@@ -151,7 +151,8 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     after what was settled has been recorded. A bug leaves as its own exception, the history says `failed`.
     """
     parsed = parse(source, job.input, job.chunk_rows)
-    tally = Tally(around.now(), job.start.counts, Counter(job.start.by_code), job.start.position)
+    start = job.start
+    tally = Tally(start.started_at or around.now(), start.counts, Counter(start.by_code), start.position)
     begun = time.monotonic()
     warnings = _Warnings(parsed.warnings, around.listener)
     around.reports.open(parsed.header, around.journal.import_id)
@@ -160,7 +161,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     warnings.pass_on()
 
     def summary(status: Status) -> ImportSummary:
-        elapsed_seconds = time.monotonic() - begun
+        elapsed_seconds = start.elapsed_seconds + time.monotonic() - begun
         return ImportSummary(
             import_id=around.journal.import_id,
             file=job.file,
@@ -182,9 +183,9 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     status, error = Status.COMPLETED, None
     try:
         around.reports.write(around.journal.recorded_before())
-        chunks = after_checkpoint(parsed.chunks, job.start.position)
+        chunks = after_checkpoint(parsed.chunks, start.position)
         validated = validate(chunks, parsed.header, job.rules)
-        for settled in around.settle(validated, job.start, job.limit, around.stop):
+        for settled in around.settle(validated, start, job.limit, around.stop):
             around.journal.record(settled.rejections)
             around.reports.write(settled.rejections)
             tally.add(settled)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pymongo.database import Database
@@ -11,7 +11,7 @@ from custimport.errors import NotFound
 from custimport.records import ImportSummary, Policy, RowCounts, Status
 from custimport.settings import STALLED_AFTER_SECONDS
 from custimport.store.documents import IMPORTS, parsed_import_id, shown_import_id
-from custimport.store.lease import heartbeat_age_seconds
+from custimport.store.lease import heartbeat_age_seconds, server_time
 
 Document = dict[str, Any]
 
@@ -54,13 +54,6 @@ def list_imports(database: Database[Document], limit: int) -> Iterator[RecordedI
     now = server_time(database)
     for document in database[IMPORTS].find({}, sort=[("_id", -1)], limit=limit):
         yield recorded_import(document, now)
-
-
-def server_time(database: Database[Document]) -> datetime:
-    """The server's clock: heartbeats are judged by it, so that the clocks of other hosts do not matter."""
-    reply = database.command("hello")
-    moment = reply["localTime"]
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def recorded_import(document: Document, now: datetime) -> RecordedImport:

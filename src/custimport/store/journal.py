@@ -15,9 +15,11 @@ from custimport.errors import Refused
 from custimport.records import Header, ImportSummary, Position, Rejection, RowCounts, Status
 from custimport.settings import CHECKPOINT_SECONDS, LEASE_SILENCE_SECONDS
 from custimport.store import rejections as rejection_documents
-from custimport.store.documents import IMPORTS, REJECTIONS, shown_import_id, utc_now
-from custimport.store.lease import new_lease
+from custimport.store.connection import translated_errors
+from custimport.store.documents import CUSTOMERS, IMPORTS, LARGEST_ROW, REJECTIONS, shown_import_id, utc_now
+from custimport.store.lease import new_lease, server_time, take_over
 from custimport.store.patience import Patience
+from custimport.store.settled import SettledRows, find_settled
 
 Document = dict[str, Any]
 
@@ -53,9 +55,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """An import that this process has taken over: the lease it holds, the last row that is settled for good."""
+    """An import to go on with: its document as it was found, and the last row that is settled for good."""
 
-    lease: Document
+    document: Document
     checkpoint_row: int
 
 
@@ -72,6 +74,8 @@ class ImportJournal:
         import_id: bytes,
         beginning: Plan | Resumed,
         patience: Patience,
+        *,
+        target: str,
         interval_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.import_id: str | None = shown_import_id(import_id)
@@ -82,7 +86,9 @@ class ImportJournal:
         self._beginning = beginning
         self._patience = patience
         self._interval_seconds = interval_seconds
-        self._lease = beginning.lease if isinstance(beginning, Resumed) else new_lease(utc_now())
+        self._lease = new_lease(utc_now())
+        self._target = target
+        self._customers = database[CUSTOMERS]
         self._newest: tuple[Document, int] | None = None
         self._lost = False
         self._renewed_at = _boot_seconds()
@@ -90,23 +96,45 @@ class ImportJournal:
         self._heartbeat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def begin(self, header: Header, tally: Progress) -> None:
-        """Insert the history document, unless the import is resumed; start the heartbeat."""
-        if isinstance(self._beginning, Plan):
-            document = self._first_document(self._beginning, header, tally)
-            self._patience.call(lambda: self._insert_once(document))
+        """Insert the history document, or take over that of a resumed import; start the heartbeat.
+
+        Raises `Refused` if another process holds the import.
+        """
+        with translated_errors(self._target):
+            if isinstance(self._beginning, Plan):
+                document = self._first_document(self._beginning, header, tally)
+                self._patience.call(lambda: self._insert_once(document))
+            else:
+                self._lease = take_over(self._imports, self._beginning.document, server_time(self._imports.database))
         self._renewed_at = _boot_seconds()
         self._heartbeat.start()
+
+    def known_after_checkpoint(self) -> tuple[SettledRows, dict[int, Rejection]] | None:
+        """What a resumed import left beyond its checkpoint: rows whose effect is stored, and recorded rejections."""
+        if isinstance(self._beginning, Plan):
+            return None
+        first_row = self.checkpoint_row + 1
+        settled = self._patience.call(lambda: find_settled(self._customers, self._id, first_row, LARGEST_ROW))
+        recorded = self._patience.call(
+            lambda: list(rejection_documents.find(self._rejections, self._id, after_row=self.checkpoint_row))
+        )
+        return settled, {rejection.row: rejection for rejection in recorded}
 
     def recorded_before(self) -> Iterator[Rejection]:
         """The rejections up to the checkpoint of a resumed import, in file order; streams. None for a fresh one."""
         if self.checkpoint_row:
-            yield from rejection_documents.find(self._rejections, self._id, last_row=self.checkpoint_row)
+            with translated_errors(self._target):
+                yield from rejection_documents.find(self._rejections, self._id, last_row=self.checkpoint_row)
 
     def record(self, rejections: Sequence[Rejection]) -> None:
         """Store rejections; waits out an outage."""
         if rejections:
-            self.require()
-            self._patience.call(lambda: rejection_documents.record(self._rejections, self._id, rejections))
+            with translated_errors(self._target):
+                self._patience.call(lambda: self._record(rejections))
+
+    def _record(self, rejections: Sequence[Rejection]) -> None:
+        self.require()
+        rejection_documents.record(self._rejections, self._id, rejections)
 
     def settled(self, tally: Progress) -> None:
         """Offer a new checkpoint; the heartbeat saves the newest one."""
@@ -142,9 +170,10 @@ class ImportJournal:
         }
         if self._newest is not None:
             fields |= self._newest[0]
-        self._patience.call(
-            lambda: self._imports.update_one(self._held(), {"$set": fields, "$unset": {"lease.token": ""}})
-        )
+        with translated_errors(self._target):
+            self._patience.call(
+                lambda: self._imports.update_one(self._held(), {"$set": fields, "$unset": {"lease.token": ""}})
+            )
 
     def _first_document(self, plan: Plan, header: Header, tally: Progress) -> Document:
         now = utc_now()

@@ -4,11 +4,12 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pymongo.collection import Collection
+from pymongo.database import Database
 
 from custimport.errors import Refused
 from custimport.records import Status
@@ -48,6 +49,13 @@ def process_start(process: int) -> str | None:
     # the second field, the program's name, may hold spaces and brackets; start time is field 22 (proc(5))
     fields = status.rpartition(")")[2].split()
     return None if fields[0] == "Z" else fields[19]
+
+
+def server_time(database: Database[Document]) -> datetime:
+    """The server's clock: heartbeats are judged by it, so that the clocks of other hosts do not matter."""
+    reply = database.command("hello")
+    moment: datetime = reply["localTime"]
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def heartbeat_age_seconds(document: Mapping[str, Any], now: datetime) -> float:
