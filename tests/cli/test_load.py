@@ -248,7 +248,10 @@ def test_a_percentage_counts_at_the_end_of_a_short_file(run) -> None:
     path = write_file(HEADER + BAD + ALICE + BOB)
 
     assert run("load", path, "--max-rejections", "50%", "-q", exit_code=3)
-    assert run("check", path, "--max-rejections", "10%", "--json", "-q", exit_code=4).json["imports"][0]["rows"]["read"] == 3
+    assert (
+        run("check", path, "--max-rejections", "10%", "--json", "-q", exit_code=4).json["imports"][0]["rows"]["read"]
+        == 3
+    )
 
 
 def test_ignored_columns_are_named_once(run) -> None:

@@ -37,7 +37,9 @@ class Expected:
     """The contract's table, read row by row."""
 
     stored: dict[str, str]
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("inserted", "updated", "unchanged", "skipped"), 0))
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("inserted", "updated", "unchanged", "skipped"), 0)
+    )
     rejected: dict[int, tuple[str, int | str]] = field(default_factory=dict)
     first_rows: dict[str, int] = field(default_factory=dict)
 
@@ -180,7 +182,13 @@ def test_a_rehearsal_gives_what_a_load_would_give(file, before, policy, chunk_ro
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(file=files, before=stored_before, allowed=st.integers(0, 5), chunk_rows=st.integers(1, 12), writers=st.integers(1, 3))
+@given(
+    file=files,
+    before=stored_before,
+    allowed=st.integers(0, 5),
+    chunk_rows=st.integers(1, 12),
+    writers=st.integers(1, 3),
+)
 def test_a_limit_stops_exactly_at_the_row_that_passes_it(database, file, before, allowed, chunk_rows, writers) -> None:
     rows = [a_row(number, email, name) for number, (email, name) in enumerate(file, start=1)]
     rejected = sorted(expected_of(rows, Policy.REJECT, before).rejected)
@@ -268,6 +276,14 @@ def test_a_unique_index_that_sees_equal_what_we_see_different_ends_in_a_refusal(
 def test_dates_are_stored_as_midnight_utc(database) -> None:
     store_before(database, {})
 
-    load(database, [a_row(1, "a@example.com", "Ann")], Policy.REJECT, chunk_rows=1, batch_rows=1, writers=1, import_id=new_import_id())
+    load(
+        database,
+        [a_row(1, "a@example.com", "Ann")],
+        Policy.REJECT,
+        chunk_rows=1,
+        batch_rows=1,
+        writers=1,
+        import_id=new_import_id(),
+    )
 
     assert database.customers.find_one()["date_of_birth"] == midnight(date(1990, 1, 15))

@@ -75,7 +75,7 @@ class StoreDestination:
         """A run that goes on with an import; it is taken over when the run begins."""
         from custimport.store.journal import Resumed
 
-        return self._surroundings(run, found.import_id, Resumed(found.document, run.job.start.position.row))
+        return self._surroundings(run, found.import_id, Resumed(dict(found.document), run.job.start.position.row))
 
     def _surroundings(self, run: "FileRun", import_id: bytes, beginning: "Plan | Resumed") -> Surroundings:
         from custimport.store.connection import translated_errors

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from custimport.cli import importing, session
+from custimport.cli import importing, resuming, session
 from custimport.cli.importing import CommandResult, ImportRequest
 from custimport.cli.options import INPUT_PANEL, DatabaseOption, JsonOption, QuietOption, UriOption
 from custimport.cli.render import summaries_document, summary_table, totals_table
+from custimport.cli.resuming import ResumeRequest
 from custimport.cli.terminal import output, print_json
 from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
@@ -51,6 +52,16 @@ LimitOption = Annotated[
 ]
 BatchOption = Annotated[
     int, typer.Option("--batch-size", min=1, max=100_000, help="Rows in one write command.", rich_help_panel=RUN_PANEL)
+]
+ResumeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--resume",
+        metavar="ID",
+        help="Go on with an interrupted, stopped or stalled import (last: the newest); FILE only if it moved.",
+        rich_help_panel=RUN_PANEL,
+        show_default=False,
+    ),
 ]
 RetryOption = Annotated[
     float,
@@ -121,7 +132,10 @@ MinDateOption = Annotated[
 
 
 def load(
-    files: FilesArgument,
+    context: typer.Context,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE...", help="CSV files, plain or compressed; - is standard input.")
+    ] = None,
     on_duplicate: PolicyOption = Policy.REJECT,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Validate and look for duplicates in the database; write nothing to it.")
@@ -130,6 +144,7 @@ def load(
     max_rejections: LimitOption = None,
     batch_size: BatchOption = BATCH_ROWS,
     retry_for: RetryOption = RETRY_FOR_SECONDS,
+    resume: ResumeOption = None,
     column_map: MapOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -152,6 +167,13 @@ def load(
       custimport load 'exports/*.csv' --report 'rejected/{name}.jsonl' --max-rejections 1%
 
     """
+    if resume is not None:
+        resumed = resume_request(context, resume, files or [])
+        with session.open_store(uri, database, announce=True, quiet=quiet) as store:
+            result = resuming.resume(resumed, store)
+        show_result(result, json=json, quiet=quiet, rehearsal=False)
+    if not files:
+        raise UsageError("no file is named", hint="custimport load FILE, or custimport load --resume ID")
     request = ImportRequest(
         files=files,
         input=input_options(column_map, encoding, delimiter, quotechar, date_format, min_date_of_birth),
@@ -166,6 +188,44 @@ def load(
     with session.open_store(uri, database, announce=True, quiet=quiet) as store:
         result = importing.run_files(request, session.destination(store, dry_run=dry_run))
     show_result(result, json=json, quiet=quiet, rehearsal=dry_run)
+
+
+KEPT_ON_RESUME = {
+    "on_duplicate": "--on-duplicate",
+    "dry_run": "--dry-run",
+    "column_map": "--map",
+    "encoding": "--encoding",
+    "delimiter": "--delimiter",
+    "quotechar": "--quotechar",
+    "date_format": "--date-format",
+    "min_date_of_birth": "--min-date-of-birth",
+}
+"""Options that an import keeps from its beginning: others would make another import of it."""
+
+
+def resume_request(context: typer.Context, name: str, files: Sequence[str]) -> ResumeRequest:
+    """What `load --resume` asks for; raises `UsageError` for an option that an import keeps."""
+    given = {
+        parameter
+        for parameter in context.params
+        if str(context.get_parameter_source(parameter)).endswith("COMMANDLINE")
+    }
+    for parameter, option in KEPT_ON_RESUME.items():
+        if parameter in given:
+            raise UsageError(f"{option} cannot change when an import is resumed", hint="it keeps its own options")
+    if len(files) > 1:
+        raise UsageError("--resume goes on with one import: give one file at most")
+    values = context.params
+    return ResumeRequest(
+        name=name,
+        file=files[0] if files else None,
+        reports=values["report"] or None,
+        limit=RejectionLimit.parse(values["max_rejections"]) if values["max_rejections"] else None,
+        batch_rows=values["batch_size"] if "batch_size" in given else None,
+        retry_for_seconds=values["retry_for"],
+        quiet=values["quiet"],
+        progress=not values["no_progress"],
+    )
 
 
 def check(
@@ -237,7 +297,7 @@ def input_options(
     )
 
 
-def show_result(result: CommandResult, *, json: bool, quiet: bool, rehearsal: bool) -> None:
+def show_result(result: CommandResult, *, json: bool, quiet: bool, rehearsal: bool) -> NoReturn:
     """The summaries on standard output; leaves with the command's exit code."""
     if json:
         print_json(summaries_document(result.summaries, result.exit_code))

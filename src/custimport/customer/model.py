@@ -33,6 +33,7 @@ def _rule(field: str, judge: Callable[[str, Rules], Any]) -> BeforeValidator:
             words = f"{field} must be text, not {type(value).__name__}"
             found = RowError(_NATURAL_CODE[field], field, str(value), words)
         else:
+            assert isinstance(info.context, Rules)  # noqa: S101 - validate with the rules as context
             found = judge(value, info.context)
         if isinstance(found, RowError):
             raise PydanticCustomError("rejected", "{message}", {"message": found.message, "row_error": found})
