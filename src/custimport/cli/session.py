@@ -5,10 +5,10 @@ second to import, which `--help` must not pay.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
@@ -96,3 +96,55 @@ def write_rejections(store: "Store", name: str, report_format: ReportFormat, str
     found = history.find_import(store.database, name)
     recorded = rejections.find(store.database[documents.REJECTIONS], found.import_id)
     reporting.write_rejections(stream, report_format, found.columns, recorded, found.summary)
+
+
+def database_status(store: "Store", environment: Mapping[str, str]) -> dict[str, Any]:
+    """Where the data is and how much of it, for `db status`."""
+    from custimport.store import embedded
+    from custimport.store.documents import CUSTOMERS, IMPORTS, REJECTIONS
+
+    facts: dict[str, Any] = {
+        "server": store.target.server(),
+        "origin": store.target.origin,
+        "version": store.client.server_info()["version"],
+        "database": store.database.name,
+        "embedded": store.target.uri is None,
+        "indexes": sorted(store.database[CUSTOMERS].index_information()),
+        **{name: store.database[name].count_documents({}) for name in (CUSTOMERS, IMPORTS, REJECTIONS)},
+    }
+    if store.target.uri is None:
+        state = embedded.state(environment)
+        facts |= {"folder": str(state.folder), "kept_running": state.kept}
+    return facts
+
+
+def make_indexes(store: "Store") -> list[str]:
+    """Make the indexes; the names of all that the customers have."""
+    from custimport.store.indexes import ensure_indexes
+
+    return ensure_indexes(store.database)
+
+
+def shown_uri(uri: str | None, database: str | None, environment: Mapping[str, str], *, show_password: bool) -> str:
+    """The URI that a command would use, its password masked unless asked for."""
+    from custimport.store import connection, embedded
+
+    target = connection.resolve_target(uri, database, environment, Path.cwd())
+    if target.uri is None:
+        return embedded.state(environment).uri
+    return target.uri if show_password else connection.masked_uri(target.uri)
+
+
+def start_embedded(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Start the embedded server and keep it; how it stands."""
+    from custimport.store import embedded
+
+    state = embedded.keep_running(environment)
+    return {"uri": state.uri, "folder": str(state.folder), "running": state.running, "kept_running": state.kept}
+
+
+def stop_embedded(environment: Mapping[str, str], *, force: bool) -> bool:
+    """Stop the embedded server; whether it was running. Raises `Refused` while it is used, unless `force`."""
+    from custimport.store import embedded
+
+    return embedded.stop(environment, force=force)

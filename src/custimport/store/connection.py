@@ -156,6 +156,14 @@ def _unusable_uri(origin: str) -> UsageError:
     )
 
 
+def masked_uri(uri: str) -> str:
+    """The URI with `***` for its password."""
+    scheme, separator, rest = uri.partition("://")
+    credentials, at_sign, hosts = rest.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    return f"{scheme}{separator}{user}{':***' if colon else ''}{at_sign}{hosts}"
+
+
 @contextmanager
 def open_store(target: Target, environment: Mapping[str, str] = os.environ) -> Iterator[Store]:
     """A connected store that answered a ping. Writes are journaled and by majority unless the URI says otherwise.

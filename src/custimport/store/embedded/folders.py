@@ -1,0 +1,100 @@
+"""Where the embedded server keeps its things: one folder for each major version, for its owner only."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote_plus
+
+from platformdirs import user_data_path
+
+from custimport.errors import DatabaseUnavailable
+from custimport.settings import ENVIRONMENT_DATA_FOLDER
+
+DATA_VERSION: Final = "mongo-6.0"
+"""Data files of another major version cannot be opened (exit 62): each has a folder of its own."""
+
+LONGEST_SOCKET_PATH_BYTES: Final = 100
+"""107 bytes work on Linux, 104 on macOS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The files of one embedded server. `socket` may lie elsewhere if the folder's path is too long for one."""
+
+    root: Path
+    socket: Path
+
+    @property
+    def data(self) -> Path:
+        """The database files."""
+        return self.root / "db"
+
+    @property
+    def log(self) -> Path:
+        """Mongod's log."""
+        return self.root / "mongod.log"
+
+    @property
+    def clients_lock(self) -> Path:
+        """Held shared by every process that uses the server."""
+        return self.root / "clients.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by whoever starts the server."""
+        return self.root / "start.lock"
+
+    @property
+    def keep(self) -> Path:
+        """Exists while the server is to run on though nobody uses it (`db start`)."""
+        return self.root / "keep"
+
+    @property
+    def failure(self) -> Path:
+        """What the guard saw of a mongod that did not start."""
+        return self.root / "failure.json"
+
+    @property
+    def uri(self) -> str:
+        """For drivers and tools such as mongosh."""
+        return f"mongodb://{quote_plus(str(self.socket))}/?directConnection=true"
+
+
+def folders(environment: Mapping[str, str]) -> Folders:
+    """The folders of this user's server, made if need be, readable by nobody else.
+
+    Raises `DatabaseUnavailable` if they cannot be made or belong to somebody else.
+    """
+    configured = environment.get(ENVIRONMENT_DATA_FOLDER)
+    base = Path(configured).expanduser() if configured else user_data_path("custimport")
+    root = (base / DATA_VERSION).absolute()
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.chmod(0o700)
+        (root / "db").mkdir(mode=0o700, exist_ok=True)
+        return Folders(root, _socket_path(root, environment))
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"the embedded MongoDB cannot use its folder {root}: {error.strerror or error}",
+            hint=f"set {ENVIRONMENT_DATA_FOLDER} to a folder of yours, or use a server with --uri",
+        ) from error
+
+
+def _socket_path(root: Path, environment: Mapping[str, str]) -> Path:
+    """In the folder, or, where its path is too long or has characters that mongod or the driver misread, elsewhere."""
+    inside = root / "mongod.sock"
+    text = str(inside)
+    if len(os.fsencode(text)) <= LONGEST_SOCKET_PATH_BYTES and not set(text) & {",", ":"}:
+        return inside
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:12] + ".sock"
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    parent = Path(runtime) / "custimport" if runtime else Path(f"/tmp/custimport-{os.getuid()}")  # noqa: S108 - checked
+    parent.mkdir(mode=0o700, exist_ok=True)
+    status = parent.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise PermissionError(f"{parent} is not a folder of this user alone")
+    return parent / name
