@@ -221,6 +221,15 @@ def test_several_files_are_several_imports(run, database) -> None:
     assert database.imports.count_documents({}) == 2
 
 
+def test_a_quoted_pattern_stands_for_its_files_by_name(run) -> None:
+    write_file(HEADER + BOB, "b.csv")
+    write_file(HEADER + ALICE, "a.csv")
+
+    result = run("load", "*.csv", "--json", "-q")
+
+    assert [entry["file"] for entry in result.json["imports"]] == ["a.csv", "b.csv"]
+
+
 def test_a_refused_file_does_not_keep_the_next_one_from_loading(run, database) -> None:
     refused, good = write_file("name,mail\nx,y\n", "bad.csv"), write_file(HEADER + ALICE, "good.csv")
 

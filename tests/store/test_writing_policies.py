@@ -21,6 +21,7 @@ from custimport.store.patience import Patience
 EMAILS = [f"{name}@example.com" for name in "abcdef"]
 NAMES = ["Ann", "Bob", "Cid"]
 EARLIER_IMPORT = bytes(8)
+NO_LIMIT = RejectionLimit()
 
 
 class HeldLease:
@@ -96,7 +97,7 @@ def load(
     batch_rows: int,
     writers: int,
     import_id: bytes,
-    limit: RejectionLimit = RejectionLimit(),
+    limit: RejectionLimit = NO_LIMIT,
 ) -> tuple[RowCounts, list[Rejection]]:
     stop = threading.Event()
     sinks = [

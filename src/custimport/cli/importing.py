@@ -1,6 +1,7 @@
 """Runs the files of one `load` or `check` command, one import each, and gives what came of them."""
 
 import gc
+import glob
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,12 +83,13 @@ class Destination(Protocol):
 
 def run_files(request: ImportRequest, destination: Destination) -> CommandResult:
     """Import the files one after the other; errors are shown as they come, the gravest code counts."""
-    check_report_paths(request.reports, request.files)
+    files = list(expanded(request.files))
+    check_report_paths(request.reports, files)
     rules = Rules(datetime.now(UTC).date(), request.input.min_date_of_birth, request.input.date_formats)
     summaries: list[ImportSummary] = []
     codes: list[ExitCode] = []
     with stop_on_signals() as stop, rare_collections():
-        for file in request.files:
+        for file in files:
             try:
                 result = _run_file(file, request, rules, destination, stop)
             except CustimportError as error:
@@ -100,6 +102,13 @@ def run_files(request: ImportRequest, destination: Destination) -> CommandResult
             if codes[-1] not in GOES_ON_AFTER:
                 break
     return CommandResult(summaries, gravest(codes))
+
+
+def expanded(files: Sequence[str]) -> Iterator[str]:
+    """The files that patterns such as `exports/*.csv` stand for, by name; whatever exists or is no pattern as it is."""
+    for file in files:
+        matches = [] if Path(file).exists() else sorted(glob.glob(file, recursive=True))  # noqa: PTH207 - takes absolute patterns too
+        yield from matches or [file]
 
 
 @contextmanager

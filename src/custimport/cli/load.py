@@ -1,7 +1,6 @@
 """`custimport load` and `custimport check`."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Annotated, NoReturn
 
 import typer
@@ -12,6 +11,7 @@ from custimport.cli.options import INPUT_PANEL, DatabaseOption, JsonOption, Quie
 from custimport.cli.render import summaries_document, summary_table, totals_table
 from custimport.cli.resuming import ResumeRequest
 from custimport.cli.terminal import output, print_json
+from custimport.customer.dates import EARLIEST_TEXT, iso_day
 from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
 from custimport.records import ImportSummary, InputOptions, Policy, Status
@@ -120,11 +120,10 @@ DateFormatOption = Annotated[
     ),
 ]
 MinDateOption = Annotated[
-    datetime,
+    str,
     typer.Option(
         "--min-date-of-birth",
         metavar="YYYY-MM-DD",
-        formats=["%Y-%m-%d"],
         help="The earliest date of birth that is believed.",
         rich_help_panel=INPUT_PANEL,
     ),
@@ -150,7 +149,7 @@ def load(
     delimiter: DelimiterOption = None,
     quotechar: QuoteOption = '"',
     date_format: DateFormatOption = None,
-    min_date_of_birth: MinDateOption = datetime(1900, 1, 1),  # noqa: DTZ001 - a date; immutable
+    min_date_of_birth: MinDateOption = EARLIEST_TEXT,
     uri: UriOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
@@ -238,7 +237,7 @@ def check(
     delimiter: DelimiterOption = None,
     quotechar: QuoteOption = '"',
     date_format: DateFormatOption = None,
-    min_date_of_birth: MinDateOption = datetime(1900, 1, 1),  # noqa: DTZ001 - a date; immutable
+    min_date_of_birth: MinDateOption = EARLIEST_TEXT,
     json: JsonOption = False,
     quiet: QuietOption = False,
     no_progress: NoProgressOption = False,
@@ -272,7 +271,7 @@ def input_options(
     delimiter: str | None,
     quotechar: str,
     date_formats: Sequence[str] | None,
-    min_date_of_birth: datetime,
+    min_date_of_birth: str,
 ) -> InputOptions:
     """The input options as one value; raises `UsageError` for what cannot be meant."""
     delimiter = {"tab": "\t", r"\t": "\t"}.get((delimiter or "").lower(), delimiter)
@@ -281,6 +280,9 @@ def input_options(
             raise UsageError(f"{name} {value!r} is not one character")
     if delimiter == quotechar:
         raise UsageError(f"--delimiter and --quotechar are both {quotechar!r}")
+    earliest = iso_day(min_date_of_birth)
+    if earliest is None:
+        raise UsageError(f"--min-date-of-birth {min_date_of_birth!r} is not a day written YYYY-MM-DD")
     pairs: dict[str, str] = {}
     for text in column_map or ():
         column, equals, field = text.rpartition("=")
@@ -293,7 +295,7 @@ def input_options(
         delimiter=delimiter,
         quotechar=quotechar,
         date_formats=tuple(date_formats or ()),
-        min_date_of_birth=date(min_date_of_birth.year, min_date_of_birth.month, min_date_of_birth.day),
+        min_date_of_birth=earliest,
     )
 
 

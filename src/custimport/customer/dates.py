@@ -12,7 +12,8 @@ from custimport.errors import UsageError
 
 FIELD: Final = "date_of_birth"
 ISO_DATETIME: Final = "iso-datetime"
-EARLIEST: Final = date(1900, 1, 1)
+EARLIEST_TEXT: Final = "1900-01-01"
+EARLIEST: Final = date.fromisoformat(EARLIEST_TEXT)
 
 _ISO_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00(?::00(?:[.,]0+)?)?(?:Z|z|[+-]00:?00|[+]00)?")
@@ -55,7 +56,7 @@ def stored_date_of_birth(text: str, rules: Rules) -> date | RowError:
 def _parsed(value: str, formats: tuple[str, ...]) -> date | str:
     """The day, or what is wrong in words that follow the value."""
     if not formats:
-        day = _iso_day(value)
+        day = iso_day(value)
         return day or "is not a real day written YYYY-MM-DD"
     days = {day for pattern in formats if (day := _reader(pattern)(value)) is not None}
     if len(days) > 1:
@@ -69,7 +70,8 @@ def _reader(pattern: str) -> Callable[[str], date | None]:
     return lambda value: _strptime_day(value, pattern)
 
 
-def _iso_day(value: str) -> date | None:
+def iso_day(value: str) -> date | None:
+    """The day that `YYYY-MM-DD` in ASCII digits names; None for any other text."""
     if not _ISO_DATE.fullmatch(value):
         return None
     try:
@@ -80,7 +82,7 @@ def _iso_day(value: str) -> date | None:
 
 def _midnight_day(value: str) -> date | None:
     found = _MIDNIGHT.fullmatch(value)
-    return _iso_day(found.group(1)) if found else None
+    return iso_day(found.group(1)) if found else None
 
 
 def _strptime_day(value: str, pattern: str) -> date | None:

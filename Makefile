@@ -1,0 +1,80 @@
+# Everything a developer or a new user needs; `make` alone lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := build/demo
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format docs test-faults coverage bench bench-quick clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 or newer is needed (Debian: apt-get install python3)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
+	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libcurl.so.4")' 2>/dev/null \
+		|| { echo "libcurl.so.4 is needed by the embedded MongoDB (Debian: apt-get install libcurl4)"; exit 1; }
+	@echo "setting up $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[embedded]' --group dev
+	@touch $@
+
+demo: $(STAMP) ## set up, load the sample file into the embedded MongoDB, look at the result
+	@mkdir -p $(DEMO)
+	@echo
+	@echo "A file with good rows and bad ones of every kind: sample_data/customers.csv"
+	@echo '$$ custimport load sample_data/customers.csv --on-duplicate update --report $(DEMO)/rejections.csv'
+	@$(BIN)/custimport load sample_data/customers.csv --on-duplicate update --database custimport_demo \
+		--report $(DEMO)/rejections.csv || test $$? -eq 3
+	@echo
+	@echo "Exit code 3: some rows were rejected, as they should be. Each is in the report with every reason:"
+	@echo '$$ head -n 6 $(DEMO)/rejections.csv'
+	@head -n 6 $(DEMO)/rejections.csv
+	@echo
+	@echo "The valid rows are customers now:"
+	@echo '$$ custimport customers list --limit 8'
+	@$(BIN)/custimport customers list --limit 8 --database custimport_demo
+	@echo
+	@echo "And the import is in the history:"
+	@echo '$$ custimport imports list'
+	@$(BIN)/custimport imports list --limit 3 --database custimport_demo
+
+test: $(STAMP) ## run the whole test suite (TESTS=path for a part)
+	@$(BIN)/pytest -n 2 $(TESTS)
+
+lint: $(STAMP) ## format, style, types, import layers, generated docs
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports > build-lint-imports.log || { cat build-lint-imports.log; rm -f build-lint-imports.log; exit 1; }
+	@rm -f build-lint-imports.log
+	@$(BIN)/cog --check -I docs docs/cli.md docs/rejections.md
+
+format: $(STAMP) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: $(STAMP) ## write the generated parts of docs/ again
+	@$(BIN)/cog -r -I docs docs/cli.md docs/rejections.md
+
+test-faults: $(STAMP) ## many rounds of kills, outages and full disks (ROUNDS=50)
+	@CUSTIMPORT_FAULT_ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest tests/faults
+
+coverage: $(STAMP) ## run the tests and say which lines they miss
+	@$(BIN)/pytest -n 2 --cov --cov-report=term-missing:skip-covered $(TESTS)
+
+bench: $(STAMP) ## measure the speed against the raw limits, a million rows (half an hour)
+	@$(BIN)/python -m bench.run --rows 1000000 --turns 3
+
+bench-quick: $(STAMP) ## the same with a hundred thousand rows, main cases
+	@$(BIN)/python -m bench.run --rows 100000 --turns 3 --quick
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) build dist bench/data bench/results .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
