@@ -1,0 +1,64 @@
+"""Names: NFC, 1 to 200 code points, nothing that steers a terminal, something to see."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custimport.customer.codes import Code, RowError
+from custimport.customer.names import stored_full_name
+
+
+@given(st.text())
+def test_a_stored_name_is_what_the_rule_says(text: str) -> None:
+    found = stored_full_name(text)
+
+    if isinstance(found, str):
+        assert found == unicodedata.normalize("NFC", text.strip())
+        assert 1 <= len(found) <= 200
+        assert not any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in found)
+        assert stored_full_name(found) == found
+
+
+@pytest.mark.parametrize(
+    "name", ["A", "x" * 200, "Zoë", "李小龙", "José", "e\u0301", "👩‍👩‍👧", "O'Connor-Smith, Jr.", "\u200bA"]
+)
+def test_names_of_every_script_are_stored(name: str) -> None:
+    assert stored_full_name(f" {name}\t") == unicodedata.normalize("NFC", name.strip())
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", Code.BLANK),
+        ("   ", Code.BLANK),
+        ("\u200b", Code.BLANK),
+        ("\u3164\u2800", Code.BLANK),
+        ("\ufe0f\u200d", Code.BLANK),
+        ("x" * 201, Code.TOO_LONG),
+        ("e\u0301" * 201, Code.TOO_LONG),
+        ("Al\x00ice", Code.INVALID_CHARACTER),
+        ("Al\nice", Code.INVALID_CHARACTER),
+        ("Al\x85ice", Code.INVALID_CHARACTER),
+        ("Al\u2028ice", Code.INVALID_CHARACTER),
+        ("Al\udc80ice", Code.INVALID_CHARACTER),
+        ("Al\x1b[31mice", Code.INVALID_CHARACTER),
+    ],
+)
+def test_other_names_are_refused_with_their_code(text: str, code: Code) -> None:
+    found = stored_full_name(text)
+
+    assert isinstance(found, RowError)
+    assert (found.code, found.field, found.value) == (code, "full_name", text)
+
+
+def test_a_name_that_shrinks_under_nfc_counts_as_it_is_stored() -> None:
+    assert stored_full_name("e\u0301" * 200) == "é" * 200
+
+
+def test_the_message_names_the_character_and_its_place() -> None:
+    found = stored_full_name("  Al\x00ice")
+
+    assert isinstance(found, RowError)
+    assert "U+0000 at position 5" in found.message
