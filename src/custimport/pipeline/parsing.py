@@ -59,7 +59,7 @@ def parse(content: Content, options: InputOptions, chunk_rows: int) -> ParsedFil
     # cells are measured here, so that one that is too large can still be shown in the report; the module's own limit
     # is a setting of the whole process
     csv.field_size_limit(2 * MAX_RECORD_BYTES)
-    reader = TextReader(content.blocks(), options.encoding)
+    reader = TextReader(content.blocks(), options.encoding, MAX_RECORD_BYTES)
     window = LineWindow(reader.lines())
     understood = _read_header(content.name, window, reader, options)
     warnings = _header_warnings(reader, understood.header)
@@ -87,8 +87,6 @@ def _read_header(file: str, window: LineWindow, reader: TextReader, options: Inp
             break
         line += following
         count += 1
-    else:
-        pass
     if line.count(options.quotechar) % 2:
         line, count = window.line(0) or "", 1
     if has_undecodable(line):

@@ -173,10 +173,11 @@ def open_source(path: str, standard_input: BinaryIO | None = None) -> Iterator[S
         return
     try:
         stream = Path(path).open("rb")  # noqa: SIM115 - closed below; opening and reading fail differently
+    except IsADirectoryError as error:
+        hint = f"name its files: {path.rstrip('/')}/*.csv"
+        raise InputUnreadable(f"{path}: is a folder", hint=hint) from error
     except OSError as error:
         raise InputUnreadable(f"{path}: cannot be opened: {error.strerror or error}") from error
     with stream:
         status = os.fstat(stream.fileno())
-        if stat.S_ISDIR(status.st_mode):
-            raise InputUnreadable(f"{path}: is a folder", hint=f"name its files: {path.rstrip('/')}/*.csv")
         yield Source(stream, path, status.st_size if stat.S_ISREG(status.st_mode) else None)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from custimport.errors import UsageError
-from custimport.settings import MAX_RECORD_BYTES
 
 UNDECODABLE: Final = "custimport-undecodable"
 """Name of the error handler that turns each bad byte into a half of a surrogate pair, U+DC00 plus the byte."""
@@ -43,9 +42,7 @@ class TextReader:
     `has_undecodable` that some block so far held bytes that are no text.
     """
 
-    def __init__(
-        self, blocks: Iterable[bytes], encoding: str | None, max_line_characters: int = MAX_RECORD_BYTES
-    ) -> None:
+    def __init__(self, blocks: Iterable[bytes], encoding: str | None, max_line_characters: int) -> None:
         codecs.register_error(UNDECODABLE, _keep_undecodable)
         self.encoding = _known_encoding(encoding) if encoding else ""
         self.double_mark = False

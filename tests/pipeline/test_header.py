@@ -1,0 +1,171 @@
+"""Headers are understood, or refused with what to do."""
+
+import pytest
+from tests.pipeline.test_parsing_properties import Blocks, chunks_of, outcomes
+
+from custimport.errors import InputUnreadable, UsageError
+from custimport.pipeline.header import separator_of, understand, without_neutraliser
+from custimport.pipeline.parsing import parse
+from custimport.records import InputOptions
+
+PLAIN = "full_name,email,date_of_birth,timezone"
+
+
+def header_of(line: str, delimiter: str | None = None, **column_map: str):
+    return understand(line, "x.csv", column_map, delimiter, '"').header
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        PLAIN,
+        "Full Name,E-Mail,date-of-birth,TIMEZONE".replace("E-Mail", "EMAIL"),
+        " full name ; email ; Date of Birth ; timezone ",
+        "timezone|date_of_birth|email|full_name",
+        "full_name\temail\tdate_of_birth\ttimezone",
+        '"full_name","email","date_of_birth","timezone"',
+    ],
+)
+def test_a_header_is_matched_whatever_its_spelling_order_and_delimiter(line: str) -> None:
+    assert sorted(header_of(line).field_positions) == [0, 1, 2, 3]
+
+
+def test_columns_nobody_asked_for_are_ignored_by_name() -> None:
+    header = header_of(PLAIN + ",note,note,rejection_note")
+
+    assert header.ignored == ("note", "note#2")
+    assert header.columns == ("full_name", "email", "date_of_birth", "timezone", "note", "note#2")
+
+
+def test_map_names_a_column_and_wins_over_one_that_matches_by_itself() -> None:
+    header = header_of("full_name,email,Work Mail,date_of_birth,timezone", **{"Work Mail": "email"})
+
+    assert header.field_positions[1] == 2
+    assert header.ignored == ("email",)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            "name,mail,dob,tz",
+            ['--map "name=full_name"', '--map "mail=email"', '--map "dob=date_of_birth"', "found: name, mail"],
+        ),
+        ("full_name,emial,date_of_birth,timezone", ["lacks email", '--map "emial=email"']),
+        ("full_name,email,email,date_of_birth,timezone", ["email twice", "column 2", "column 3"]),
+        ("Alice,alice@example.com,1990-01-15,UTC", ["is the first line a header at all?"]),
+        ("full_name,Email,E-mail,date_of_birth,timezone,email", ["email twice"]),
+    ],
+)
+def test_a_refused_header_says_what_was_found_and_what_to_write(line: str, words: list[str]) -> None:
+    with pytest.raises(InputUnreadable) as refused:
+        header_of(line)
+
+    told = refused.value.message + "\n" + refused.value.hint
+    for word in words:
+        assert word in told
+
+
+def test_a_map_to_an_unknown_field_or_from_an_unknown_column_is_refused() -> None:
+    with pytest.raises(UsageError, match="no field"):
+        header_of(PLAIN, note="age")
+    with pytest.raises(InputUnreadable, match="does not have"):
+        header_of(PLAIN, Mail="email")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("sep=;\r\n", ";"), ('"sep=,"\n', ","), ("SEP=\t", "\t"), ("sep=", None), ("a", None)]
+)
+def test_a_first_line_may_name_the_separator(line: str, expected: str | None) -> None:
+    assert separator_of(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [("'=1", "=1"), ("''=1", "'=1"), ("'a", "'a"), ("=1", "=1"), ("'-", "-"), ("'", "'"), ("'\t", "\t")],
+)
+def test_exactly_one_neutralising_quote_is_taken_off(cell: str, expected: str) -> None:
+    assert without_neutraliser(cell) == expected
+
+
+def records(text: str, **options: object) -> list[tuple[object, ...]]:
+    return outcomes(chunks_of(text.encode(), **options))
+
+
+def test_a_report_gives_back_the_files_own_cells() -> None:
+    report = PLAIN + ',rejection_line,rejection_extra_cells\n\'=A,\'+b,c,d,7,\nA,b,c,d,8,"[""e""]"\nA,b,c,d,9,typed\n'
+
+    assert records(report) == [
+        (1, 2, ("=A", "+b", "c", "d")),
+        (2, 3, "too-many-cells", None, ("A", "b", "c", "d", "e")),
+        (3, 4, "too-many-cells", None, ("A", "b", "c", "d", "typed")),
+    ]
+
+
+def test_a_file_that_is_no_report_keeps_its_quotes() -> None:
+    assert records(PLAIN + "\n'=A,b,c,d\n") == [(1, 2, ("'=A", "b", "c", "d"))]
+
+
+def test_lines_are_physical_and_rows_are_records() -> None:
+    text = "sep=,\n\n" + PLAIN + '\n\n"a\r\nb",b,c,d\r  \na,b,c,d\n'
+
+    assert [(record[0], record[1]) for record in records(text)] == [(1, 5), (2, 8)]
+
+
+def test_a_line_with_a_delimiter_is_not_blank() -> None:
+    assert [record[2] for record in records("full_name\temail\tdate_of_birth\ttimezone\n\t\t\t\n \n")] == [
+        ("", "", "", "")
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be"])
+def test_a_byte_order_mark_names_the_encoding(encoding: str) -> None:
+    mark = b"\xff\xfe" if encoding == "utf-16-le" else b"\xfe\xff" if encoding == "utf-16-be" else b""
+    content = mark + (PLAIN + "\nZoë,b,c,d\n").encode(encoding)
+
+    for block_bytes in (1, 5, 1000):
+        assert outcomes(chunks_of(content, block_bytes=block_bytes)) == [(1, 2, ("Zoë", "b", "c", "d"))]
+
+
+def test_one_bad_byte_costs_one_row_and_the_summary_suggests_an_encoding() -> None:
+    content = (PLAIN + "\na,b,c,d\n").encode() + "Bob Müller,b,c,d\nZoë,b,c,d\n".encode("cp1252") + b"e,f,g,h\n"
+    parsed = parse(Blocks(content, 3), InputOptions(), 10)
+
+    found = outcomes(list(parsed.chunks))
+
+    assert [record[2] for record in found] == [
+        ("a", "b", "c", "d"),
+        "encoding-error",
+        "encoding-error",
+        ("e", "f", "g", "h"),
+    ]
+    assert found[1][3] == r"Bob M\xFCller,b,c,d"
+    assert any("--encoding cp1252" in warning for warning in parsed.warnings)
+    assert outcomes(chunks_of(content, encoding="cp1252"))[2][2] == ("Zoë", "b", "c", "d")
+
+
+def test_a_header_in_another_encoding_is_refused_with_the_option() -> None:
+    with pytest.raises(InputUnreadable) as refused:
+        chunks_of((PLAIN + ",größe\n").encode("cp1252"))
+
+    assert "--encoding cp1252" in refused.value.hint
+
+
+def test_a_line_beyond_any_record_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("custimport.pipeline.parsing.MAX_RECORD_BYTES", 100)
+    for end in ("\n", "\r\n", "\r"):
+        text = (PLAIN + "\na,b,c,d\n" + "x" * 5000 + "\ne,f,g,h\n").replace("\n", end)
+        for block_bytes in (1, 64, 10_000):
+            source = Blocks(text.encode(), block_bytes)
+            found = outcomes(list(parse(source, InputOptions(), 10).chunks))
+            assert [(record[0], record[1]) for record in found] == [(1, 2), (2, 3), (3, 4)], (end, block_bytes)
+            assert found[1][2] == "cell-too-large"
+
+
+def test_a_cell_over_the_limit_is_kept_whole_in_its_rejection() -> None:
+    cell = "x" * 131_073
+    ((_, _, code, _, cells),) = records(f"{PLAIN}\n{cell},b,c,d\n")
+
+    assert code == "cell-too-large"
+    assert cells == (cell, "b", "c", "d")
+    assert records(f"{PLAIN}\n{cell[1:]},b,c,d\n")[0][2] == (cell[1:], "b", "c", "d")
