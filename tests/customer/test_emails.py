@@ -132,8 +132,8 @@ def test_a_hostile_address_is_judged_at_once(name: str) -> None:
 
 
 def test_the_cache_of_domains_does_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emails, "_MAX_CACHED_DOMAINS", 10)
+    monkeypatch.setattr(emails, "MAX_CACHED_DOMAINS", 10)
     for number in range(50):
         stored_email(f"a@domain{number}.com")
 
-    assert len(emails._domains) <= 10
+    assert len(emails.accepted_domains) <= 10

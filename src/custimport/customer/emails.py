@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
@@ -15,26 +14,18 @@ FIELD: Final = "email"
 LONGEST_ADDRESS_BYTES: Final = 254
 """RFC 5321 4.5.3.1.3 with errata 1690: email-validator refuses every address that is longer as it was written."""
 
-_PLAIN_LOCAL_PART: Final = re.compile(r"[a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~]+(?:\.[a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~]+)*")
+PLAIN_LOCAL_PART: Final = re.compile(r"[a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~]+(?:\.[a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~]+)*")
 """The dot-atom of RFC 5322 3.2.3: email-validator takes it as it is, whatever the domain."""
 _LONGEST_LOCAL_PART: Final = 64
-_MAX_CACHED_DOMAINS: Final = 20_000
-"""Then the cache is emptied: a file of nothing but distinct domains must not fill the memory (about 5 MB)."""
+MAX_CACHED_DOMAINS: Final = 20_000
+"""Then the verdicts are forgotten: a file of nothing but distinct domains must not fill the memory (about 5 MB)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _DomainVerdict:
-    """What email-validator says of `a@DOMAIN`: the stored form of the domain, or why it is refused.
-
-    `longest_bytes` is the longest of the domain's three forms: as written, normalised, and in ASCII.
-    """
-
-    stored: str
-    longest_bytes: int
-    refusal: str
-
-
-_domains: dict[str, _DomainVerdict] = {}
+accepted_domains: Final[dict[str, tuple[str, int]]] = {}
+"""For each domain that email-validator takes in `a@DOMAIN`: `@` and its stored form, and how long a local part may be
+before it, so that the address keeps within 254 bytes as written, normalised, and in ASCII."""
+_refused_domains: Final[dict[str, str]] = {}
+"""For each domain that it refuses there: why."""
 
 
 def stored_email(text: str) -> str | RowError:
@@ -46,16 +37,20 @@ def stored_email(text: str) -> str | RowError:
     if len(trimmed) > LONGEST_ADDRESS_BYTES:
         return _refused(text, f"it has {len(trimmed):,} characters, at most 254 are allowed")
     local_part, at_sign, domain = trimmed.partition("@")
-    if not at_sign or len(local_part) > _LONGEST_LOCAL_PART or not _PLAIN_LOCAL_PART.fullmatch(local_part):
+    if not at_sign:
+        # certain as well: whatever else is wrong, email-validator asks for one
+        return _refused(text, "an e-mail address must have an @-sign")
+    if len(local_part) > _LONGEST_LOCAL_PART or not PLAIN_LOCAL_PART.fullmatch(local_part):
         return _judged(text, trimmed)
-    verdict = _domains.get(domain)
-    if verdict is None:
-        if len(_domains) >= _MAX_CACHED_DOMAINS:
-            _domains.clear()
-        verdict = _domains[domain] = _domain_verdict(domain)
-    if verdict.refusal or len(local_part) + 1 + verdict.longest_bytes > LONGEST_ADDRESS_BYTES:
-        return _judged(text, trimmed) if not verdict.refusal else _refused(text, verdict.refusal)
-    return f"{local_part.lower()}@{verdict.stored}"
+    if domain not in accepted_domains and domain not in _refused_domains:
+        _judge_domain(domain)
+    reason = _refused_domains.get(domain)
+    if reason is not None:
+        return _refused(text, reason)
+    stored_domain, longest_local_part = accepted_domains[domain]
+    if len(local_part) > longest_local_part:
+        return _judged(text, trimmed)
+    return local_part.lower() + stored_domain
 
 
 def judged_email(trimmed: str) -> str:
@@ -71,14 +66,18 @@ def _judged(text: str, trimmed: str) -> str | RowError:
         return _refused(text, str(error))
 
 
-def _domain_verdict(domain: str) -> _DomainVerdict:
+def _judge_domain(domain: str) -> None:
+    for verdicts in (accepted_domains, _refused_domains):
+        if len(verdicts) >= MAX_CACHED_DOMAINS:
+            verdicts.clear()
     try:
         found = validate_email(f"a@{domain}", check_deliverability=False, strict=True, allow_display_name=False)
     except EmailNotValidError as error:
-        return _DomainVerdict("", 0, str(error))
-    stored = unicodedata.normalize("NFC", found.domain.lower())
+        _refused_domains[domain] = str(error)
+        return
+    stored = "@" + unicodedata.normalize("NFC", found.domain.lower())
     longest = max(len(form.encode()) for form in (domain, found.domain, found.ascii_domain or ""))
-    return _DomainVerdict(stored, longest, "")
+    accepted_domains[domain] = (stored, min(_LONGEST_LOCAL_PART, LONGEST_ADDRESS_BYTES - 1 - longest))
 
 
 def _refused(text: str, reason: str) -> RowError:

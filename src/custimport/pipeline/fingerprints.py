@@ -48,10 +48,38 @@ class FingerprintTable:
         """Keep `value` (0 to 2**64 - 1) for the fingerprint, replacing what was kept."""
         part = fingerprint % PARTITIONS
         keys = self._keys[part]
-        if _store(keys, self._values[part], fingerprint, value):
-            self._used[part] += 1
-            if self._used[part] > FULLEST_SHARE * len(keys):
-                self._grow(part)
+        slots = len(keys)
+        slot = (fingerprint // PARTITIONS) % slots
+        while key := keys[slot]:
+            if key == fingerprint:
+                self._values[part][slot] = value
+                return
+            slot += 1
+            if slot == slots:
+                slot = 0
+        self._occupy(part, slot, fingerprint, value)
+
+    def put_first(self, fingerprint: int, value: int) -> int | None:
+        """Keep `value` unless one is kept already; that one, or None if `value` is the first."""
+        part = fingerprint % PARTITIONS
+        keys = self._keys[part]
+        slots = len(keys)
+        slot = (fingerprint // PARTITIONS) % slots
+        while key := keys[slot]:
+            if key == fingerprint:
+                return self._values[part][slot]
+            slot += 1
+            if slot == slots:
+                slot = 0
+        self._occupy(part, slot, fingerprint, value)
+        return None
+
+    def _occupy(self, part: int, slot: int, fingerprint: int, value: int) -> None:
+        self._keys[part][slot] = fingerprint
+        self._values[part][slot] = value
+        self._used[part] = used = self._used[part] + 1
+        if used > FULLEST_SHARE * len(self._keys[part]):
+            self._grow(part)
 
     def _grow(self, part: int) -> None:
         old_keys, old_values = self._keys[part], self._values[part]
@@ -59,24 +87,14 @@ class FingerprintTable:
         keys, values = array("Q", bytes(8 * slots)), array("Q", bytes(8 * slots))
         for key, value in zip(old_keys, old_values, strict=True):
             if key:
-                _store(keys, values, key, value)
+                slot = (key // PARTITIONS) % slots
+                while keys[slot]:
+                    slot += 1
+                    if slot == slots:
+                        slot = 0
+                keys[slot] = key
+                values[slot] = value
         self._keys[part], self._values[part] = keys, values
-
-
-def _store(keys: "array[int]", values: "array[int]", fingerprint: int, value: int) -> bool:
-    """Whether the fingerprint was new."""
-    slots = len(keys)
-    slot = (fingerprint // PARTITIONS) % slots
-    while key := keys[slot]:
-        if key == fingerprint:
-            values[slot] = value
-            return False
-        slot += 1
-        if slot == slots:
-            slot = 0
-    keys[slot] = fingerprint
-    values[slot] = value
-    return True
 
 
 def fingerprint(value: object) -> int:

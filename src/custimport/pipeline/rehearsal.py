@@ -96,22 +96,16 @@ def rehearse(
 def _reject(row: ValidRow, stored: StoredCustomer | None, seen: FingerprintTable) -> str | Rejection:
     if stored is not None:
         return Rejection(row.row, row.line, row.cells, (duplicate_in_database(row.email, stored.id),))
-    key = fingerprint(row.email)
-    first_row = seen.get(key)
+    first_row = seen.put_first(fingerprint(row.email), row.row)
     if first_row is not None:
         return Rejection(row.row, row.line, row.cells, (duplicate_in_file(row.email, first_row),))
-    seen.put(key, row.row)
     return INSERTED
 
 
 def _skip(row: ValidRow, stored: StoredCustomer | None, seen: FingerprintTable) -> str | Rejection:
     if stored is not None:
         return SKIPPED
-    key = fingerprint(row.email)
-    if seen.get(key) is not None:
-        return SKIPPED
-    seen.put(key, row.row)
-    return INSERTED
+    return INSERTED if seen.put_first(fingerprint(row.email), row.row) is None else SKIPPED
 
 
 def _update(row: ValidRow, stored: StoredCustomer | None, seen: FingerprintTable) -> str | Rejection:

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
-from zlib import crc32
 
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.resuming import up_to_row
@@ -130,7 +129,8 @@ def _submit(
         writers = len(sinks)
         append = [part.append for part in dealt]
         for row in rows:
-            append[crc32(row[3].encode()) % writers](row)
+            # any function of the e-mail will do, and the string keeps its hash
+            append[hash(row[3]) % writers](row)
     return [
         thread.submit(sink.write, part[start : start + batch_rows])
         for sink, thread, part in zip(sinks, threads, dealt, strict=True)

@@ -119,11 +119,14 @@ class CustomerWriter:
         resumes the import asks the database.
         """
         outcome = Outcome()
-        pending = rows_by_email(rows)
-        if self._settled_before is not None:
-            self._leave_out_recorded(pending, outcome)
-            self._leave_out_settled(pending, outcome, self._settled_before)
         unknown = False
+        try:
+            pending = self._first_offer(rows, outcome)
+        except PyMongoError as error:
+            if not is_outage(error):
+                raise
+            pending, unknown = rows_by_email(rows), True
+            self._patience.failed(error)
         fruitless_rounds = 0
         while pending:
             before = sum(map(len, pending.values()))
@@ -131,7 +134,8 @@ class CustomerWriter:
                 self._lease.require()
                 if unknown:
                     numbers = [row.row for group in pending.values() for row in group]
-                    settled = find_settled(self._customers, self._import_id, min(numbers), max(numbers))
+                    first, last = min(numbers), max(numbers)
+                    settled = find_settled(self._customers, self._import_id, self._policy, first, last)
                     self._leave_out_settled(pending, outcome, settled)
                     unknown = False
                 self._round(pending, outcome, give_up=fruitless_rounds >= FRUITLESS_ROUNDS)
@@ -198,37 +202,64 @@ class CustomerWriter:
                 if email in refusals:
                     self._refuse(pending, email, refusals[email], outcome)
 
-    def _insert(self, rows: list[ValidRow], pending: Groups, outcome: Outcome) -> dict[str, str]:
+    def _first_offer(self, rows: Sequence[ValidRow], outcome: Outcome) -> Groups:
+        """Insert fresh rows without a look at each, as most batches allow; gives what is left to settle."""
+        if self._settled_before is not None:
+            pending = rows_by_email(rows)
+            self._leave_out_recorded(pending, outcome)
+            self._leave_out_settled(pending, outcome, self._settled_before)
+            return pending
+        if self._read_first or len({row.email for row in rows}) < len(rows):
+            return rows_by_email(rows)
+        self._lease.require()
+        refused = self._insert_rows(rows)
+        outcome.inserted += len(rows) - len(refused)
+        self._read_first = len(refused) >= READ_FIRST_FROM * len(rows)
+        pending = {}
+        for row, reply in refused:
+            if is_email_conflict(reply):
+                pending[row.email] = [row]
+            else:
+                outcome.rejections.append(refusal(row, reply["errmsg"]))
+        return pending
+
+    def _insert(self, rows: Sequence[ValidRow], pending: Groups, outcome: Outcome) -> dict[str, str]:
         """Insert customers with distinct e-mails; gives the server's words for each e-mail that is taken."""
+        refused = {row.row: reply for row, reply in self._insert_rows(rows)}
+        conflicts: dict[str, str] = {}
+        for row in rows:
+            reply = refused.get(row.row)
+            if reply is None:
+                outcome.inserted += 1
+                _drop_first(pending, row.email)
+            elif is_email_conflict(reply):
+                conflicts[row.email] = reply["errmsg"]
+            else:
+                outcome.rejections.append(refusal(row, reply["errmsg"]))
+                _drop_first(pending, row.email)
+        return conflicts
+
+    def _insert_rows(self, rows: Sequence[ValidRow]) -> list[tuple[ValidRow, Document]]:
+        """Insert the rows' customers; gives those that the server refused, with its reply.
+
+        A customer that is there already under the `_id` of its row is our own write seen again: retried by the
+        driver, or sent before an outage. It is not refused.
+        """
         if not rows:
-            return {}
+            return []
         now = packed_now(utc_now())
         pack = self._pack
-        refused: list[Document] = []
         try:
             self._customers.insert_many([pack(row, now) for row in rows], ordered=False)
         except BulkWriteError as error:
             if is_outage(error):
                 raise
-            refused = error.details["writeErrors"]
-        conflicts: dict[str, str] = {}
-        not_inserted: set[int] = set()
-        for reply in refused:
-            row = rows[reply["index"]]
-            if reply["code"] == DUPLICATE_KEY and "_id" in reply.get("keyPattern", {}):
-                # our own write seen again: retried by the driver, or sent before an outage
-                continue
-            not_inserted.add(row.row)
-            if reply["code"] == DUPLICATE_KEY and list(reply.get("keyPattern", {})) == ["email"]:
-                conflicts[row.email] = reply["errmsg"]
-            else:
-                outcome.rejections.append(refusal(row, reply["errmsg"]))
-                _drop_first(pending, row.email)
-        for row in rows:
-            if row.row not in not_inserted:
-                outcome.inserted += 1
-                _drop_first(pending, row.email)
-        return conflicts
+            return [
+                (rows[reply["index"]], reply)
+                for reply in error.details["writeErrors"]
+                if reply["code"] != DUPLICATE_KEY or "_id" not in reply.get("keyPattern", {})
+            ]
+        return []
 
     def _change(self, changes: list[Change], pending: Groups, outcome: Outcome) -> None:
         """Compare-and-set every change; a customer that changed meanwhile stays in `pending`."""
@@ -316,6 +347,11 @@ class CustomerWriter:
                         left.append(row)
             if len(left) < len(group):
                 _keep(pending, email, left)
+
+
+def is_email_conflict(reply: Document) -> bool:
+    """Whether the server refused a document because its e-mail is taken."""
+    return bool(reply["code"] == DUPLICATE_KEY and list(reply.get("keyPattern", {})) == ["email"])
 
 
 def refusal(row: ValidRow, words: str) -> Rejection:

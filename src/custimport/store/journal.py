@@ -12,7 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
 from custimport.errors import Refused
-from custimport.records import Header, ImportSummary, Position, Rejection, RowCounts, Status
+from custimport.records import Header, ImportSummary, Policy, Position, Rejection, RowCounts, Status
 from custimport.settings import CHECKPOINT_SECONDS, LEASE_SILENCE_SECONDS
 from custimport.store import rejections as rejection_documents
 from custimport.store.connection import translated_errors
@@ -114,7 +114,8 @@ class ImportJournal:
         if isinstance(self._beginning, Plan):
             return None
         first_row = self.checkpoint_row + 1
-        settled = self._patience.call(lambda: find_settled(self._customers, self._id, first_row, LARGEST_ROW))
+        policy = Policy(self._beginning.document["on_duplicate"])
+        settled = self._patience.call(lambda: find_settled(self._customers, self._id, policy, first_row, LARGEST_ROW))
         recorded = self._patience.call(
             lambda: list(rejection_documents.find(self._rejections, self._id, after_row=self.checkpoint_row))
         )

@@ -41,16 +41,19 @@ class SettledRows:
         return None
 
 
-def find_settled(customers: Collection[Document], import_id: bytes, first_row: int, last_row: int) -> SettledRows:
+def find_settled(
+    customers: Collection[Document], import_id: bytes, policy: Policy, first_row: int, last_row: int
+) -> SettledRows:
     """What rows `first_row` to `last_row` (both included) left in the database.
 
-    Customers they created are found by a range of `_id`; those they changed by the stamps in the documents, for
-    which there is no index: one scan, in the rare cases where this is asked.
+    Customers they created are found by a range of `_id`; those they changed (policy update) by the stamps in the
+    documents, for which there is no index: one scan, in the rare cases where this is asked.
     """
     settled = SettledRows()
     by_stamp = [
         {f"{name}.import_id": import_id, f"{name}.row": {"$gte": first_row, "$lte": last_row}}
         for name in ("updated_by", "applied")
+        if policy is Policy.UPDATE
     ]
     found = customers.find(
         {"$or": [{"_id": customer_id_range(import_id, first_row, last_row)}, *by_stamp]},
