@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Any, BinaryIO, Final, Protocol, TextIO
@@ -26,6 +27,8 @@ REPORT_COLUMNS: Final = (
 )
 _DANGEROUS: Final = re.compile(r"'*[=+\-@\t\r]")
 _DANGEROUS_FIRST: Final = frozenset("'=+-@\t\r")
+_FURTHER_LINE_ENDS: Final = re.compile("[\x85\u2028\u2029]")
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 class ReportFormat(StrEnum):
@@ -73,9 +76,7 @@ def report_writer(report_format: ReportFormat, stream: TextIO, columns: Sequence
 
 def neutralised(cell: str) -> str:
     """The cell as no spreadsheet takes it for a formula; loading the report gives the cell back exactly."""
-    if cell and cell[0] in _DANGEROUS_FIRST and _DANGEROUS.match(cell):
-        return "'" + cell
-    return cell
+    return "'" + cell if _DANGEROUS.match(cell) else cell
 
 
 class _CsvReport:
@@ -84,6 +85,7 @@ class _CsvReport:
     def __init__(self, stream: TextIO, columns: Sequence[str]) -> None:
         self._stream = stream
         self._columns = columns
+        self._width = len(columns)
         self._writer = csv.writer(stream)
 
     def begin(self) -> None:
@@ -96,21 +98,26 @@ class _CsvReport:
     def end(self, summary: ImportSummary) -> None:
         pass
 
-    def _row(self, rejection: Rejection) -> list[str]:
-        width = len(self._columns)
-        cells, extra = rejection.cells[:width], rejection.cells[width:]
+    def _row(self, rejection: Rejection) -> list[str | int]:
+        cells, extra = rejection.cells, ""
+        if len(cells) != self._width:
+            if len(cells) > self._width:
+                extra = _json(list(cells[self._width :]))
+            cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
         errors = rejection.errors
-        row = [
-            *cells,
-            *[""] * (width - len(cells)),
-            str(rejection.line),
-            str(rejection.row),
-            " ".join(dict.fromkeys(error.code.value for error in errors)),
-            "; ".join(_sentence(error) for error in errors),
-            json.dumps(list(extra), ensure_ascii=False) if extra else "",
-            rejection.raw or "",
-        ]
-        return list(map(neutralised, row))
+        if len(errors) == 1:
+            codes, reasons = str(errors[0].code), _sentence(errors[0])
+        else:
+            codes = " ".join(dict.fromkeys([str(error.code) for error in errors]))
+            reasons = "; ".join(map(_sentence, errors))
+        if not reasons.isprintable():
+            # a line break more could make a long record longer than a record may be when the report is loaded
+            reasons = " ".join(reasons.splitlines())
+        texts = [*cells, codes, reasons, extra, rejection.raw or ""]
+        # looking at the first character spares almost every cell the call and the pattern
+        row: list[str | int] = [neutralised(text) if text[:1] in _DANGEROUS_FIRST else text for text in texts]
+        row[self._width : self._width] = (rejection.line, rejection.row)
+        return row
 
 
 class _JsonLines:
@@ -175,17 +182,27 @@ def write_rejections(
     rejections: Iterable[Rejection],
     summary: ImportSummary,
 ) -> None:
-    """A whole report on an open stream of bytes, which stays open; streams."""
+    """A whole report on an open stream of bytes, which stays open; streams. An `OSError` of the stream passes through."""
+    with _text_on(stream) as text:
+        writer = report_writer(report_format, text, columns)
+        writer.begin()
+        writer.write(rejections)
+        writer.end(summary)
+
+
+@contextmanager
+def _text_on(stream: BinaryIO) -> Iterator[TextIO]:
     text = text_stream(stream)
-    writer = report_writer(report_format, text, columns)
-    writer.begin()
-    writer.write(rejections)
-    writer.end(summary)
-    text.flush()
-    text.detach()
+    try:
+        yield text
+        text.flush()
+    finally:
+        # a wrapper that is dropped would close the stream, which belongs to the caller
+        with suppress(OSError):
+            text.detach()
 
 
-def text_stream(stream: BinaryIO) -> "io.TextIOWrapper":
+def text_stream(stream: BinaryIO) -> io.TextIOWrapper:
     """Text on a stream of bytes as reports want it: a lone surrogate is escaped, line ends are left alone."""
     return io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="")
 
@@ -218,4 +235,10 @@ def _sentence(error: RowError) -> str:
 
 
 def _json(document: Any) -> str:
-    return json.dumps(document, ensure_ascii=False)
+    """The document on one line, whatever a reader takes for a line end."""
+    text = _ENCODER.encode(document)
+    return text if text.isascii() else _FURTHER_LINE_ENDS.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found.group()):04x}"

@@ -1,7 +1,7 @@
 """The shape of a summary for scripts: `load --json`, `imports show --json`, and the end of a JSON report."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from custimport.records import ImportSummary
@@ -29,7 +29,7 @@ def summary_document(summary: ImportSummary) -> dict[str, Any]:
 
 
 def json_time(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC with milliseconds and Z; None stays None."""
+    """ISO 8601 in UTC with milliseconds and Z; None stays None. `moment` must know its own zone."""
     if moment is None:
         return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -26,7 +26,9 @@ def die_with_parent() -> None:
 
 
 def main() -> None:
-    """Runs until mongod ends."""
+    """Runs until mongod ends, as nobody's child: who started it does not have to wait for it."""
+    if os.fork():
+        return
     idle_seconds, root, command = float(sys.argv[1]), sys.argv[2], sys.argv[3:]
     failure = os.path.join(root, "failure.json")
     keep = os.path.join(root, "keep")

@@ -155,7 +155,7 @@ def _start_once(places: Folders, environment: Mapping[str, str]) -> None:
     _rotate(places.log)
     places.failure.unlink(missing_ok=True)
     idle_seconds = _idle_seconds(environment)
-    subprocess.Popen(
+    subprocess.run(
         [sys.executable, "-I", "-S", guard.__file__, str(idle_seconds), str(places.root), *_command(mongod, places)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -165,6 +165,7 @@ def _start_once(places: Folders, environment: Mapping[str, str]) -> None:
         umask=0o077,
         env={"PATH": environment.get("PATH", os.defpath)},
         cwd="/",
+        check=True,
     )
     deadline = time.monotonic() + EMBEDDED_START_TIMEOUT_SECONDS
     while not _answers(places.socket):
