@@ -2,27 +2,17 @@
 
 import csv
 import json
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, TextIO
 
 from custimport.cli.options import OutputFormat
-from custimport.customer.codes import RowError
-from custimport.settings import MAX_SHOWN_VALUE_CHARACTERS
+from custimport.cli.terminal import json_text
 
 Document = Mapping[str, Any]
 
 CSV_COLUMNS: Final = ("id", "full_name", "email", "date_of_birth", "timezone", "created_at", "updated_at")
 """The first four after `id` carry the names that `custimport load` looks for: an export can be loaded again."""
-
-_STEERING: Final = re.compile(
-    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000110bd\U000110cd\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
-)
-"""What could steer a terminal (controls, bidirectional overrides, invisible marks) and JSON leaves as it is."""
-_encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
-"""json.dumps would build this encoder anew for every customer."""
 
 
 def customer_json(document: Document) -> dict[str, Any]:
@@ -78,35 +68,6 @@ def stamp_json(stamp: Any) -> dict[str, Any] | None:
     if "import_id" in stamp:
         return {"import_id": bytes(stamp["import_id"]).hex(), "row": stamp.get("row")}
     return dict(stamp)
-
-
-def error_json(error: RowError) -> dict[str, Any]:
-    """The error as in a rejection report: `{code, field, value, message, hint?, related?}`."""
-    shown: dict[str, Any] = {
-        "code": error.code.value,
-        "field": error.field,
-        "value": _cut(error.value),
-        "message": error.message,
-    }
-    if error.hint:
-        shown["hint"] = error.hint
-    if error.related_customer_id is not None:
-        shown["related"] = {"customer_id": error.related_customer_id}
-    return shown
-
-
-def _cut(value: str | None) -> str | None:
-    if value is None or len(value) <= MAX_SHOWN_VALUE_CHARACTERS:
-        return value
-    return f"{value[:MAX_SHOWN_VALUE_CHARACTERS]}… (cut; {len(value):,} characters)"
-
-
-def json_text(value: Any, *, indent: int | None = None) -> str:
-    """JSON in readable UTF-8, but whatever could steer a terminal is escaped, which any reader undoes."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent) if indent else _encoded(value)
-    if text.isascii() and "\x7f" not in text:
-        return text
-    return _STEERING.sub(lambda found: json.dumps(found[0])[1:-1] if found[0] != "\x7f" else "\\u007f", text)
 
 
 def write_customers(

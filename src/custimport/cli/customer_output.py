@@ -6,12 +6,13 @@ from typing import Any, Final
 
 import typer
 
-from custimport.cli.customer_formats import customer_json, error_json, json_text, write_customers
+from custimport.cli.customer_formats import customer_json, write_customers
 from custimport.cli.customer_table import counted, customer_in_words, print_customer, print_customers
 from custimport.cli.options import OutputFormat
-from custimport.cli.terminal import note, shown_value
+from custimport.cli.terminal import json_text, note, shown_value
 from custimport.customer.codes import RowError
 from custimport.errors import ExitCode
+from custimport.pipeline.reporting import error_document
 from custimport.store.selection import CustomerPage
 
 Document = dict[str, Any]
@@ -68,7 +69,7 @@ def rejected(errors: Sequence[RowError], chosen: OutputFormat) -> typer.Exit:
     """Shows the errors, on standard error for people and, where JSON is asked for, on standard output."""
     if chosen in {OutputFormat.JSON, OutputFormat.JSONL}:
         indent = 2 if chosen is OutputFormat.JSON else None
-        _print_text(json_text({"errors": [error_json(error) for error in errors]}, indent=indent))
+        _print_text(json_text({"errors": [error_document(error) for error in errors]}, indent=indent))
     for error in errors:
         place = f"{error.field}: " if error.field else ""
         note(f"error: {place}{shown_value(error.message)} [{error.code}]")

@@ -68,16 +68,16 @@ def imports_table(rows: Sequence[tuple[str, ImportSummary]]) -> RenderableType:
     table.add_column("id", no_wrap=True)
     table.add_column("started (UTC)", no_wrap=True)
     table.add_column("status", no_wrap=True)
-    table.add_column("file", overflow="fold")
     for name in ("read", "inserted", "updated", "rejected"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("file", overflow="fold")
     for state, summary in rows:
         table.add_row(
             summary.import_id or "",
             f"{summary.started_at:%Y-%m-%d %H:%M:%S}",
             Text(state, style=status_style(state)),
-            Text(shown_value(summary.file)),
             *(f"{getattr(summary.rows, name):,}" for name in ("read", "inserted", "updated", "rejected")),
+            Text(shown_value(summary.file)),
         )
     return table
 

@@ -50,7 +50,12 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not _is_terminal():
         raise Refused(f"not confirmed: {question}", hint="add --yes to confirm without a terminal")
-    if not typer.confirm(question, err=True):
+    try:
+        confirmed = typer.confirm(question, err=True)
+    except typer.Abort:
+        # end of input at the prompt
+        confirmed = False
+    if not confirmed:
         raise Refused("not confirmed; nothing was changed")
 
 

@@ -3,14 +3,23 @@
 import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 from rich.console import Console
 from rich.text import Text
+
+_STEERING: Final = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000110bd\U000110cd\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
+)
+"""What could steer a terminal (controls, bidirectional overrides, invisible marks) and JSON leaves as it is."""
+_encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
+"""json.dumps would build this encoder anew for every customer."""
 
 
 def use_utf8() -> None:
@@ -48,8 +57,16 @@ def warning(text: str, *, quiet: bool = False) -> None:
 
 def print_json(document: Any) -> None:
     """One JSON document and a line end on standard output."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json_text(document, indent=2) + "\n")
     sys.stdout.flush()
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON in readable UTF-8, but whatever could steer a terminal is escaped, which any reader undoes."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent) if indent else _encoded(value)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _STEERING.sub(lambda found: json.dumps(found[0])[1:-1] if found[0] != "\x7f" else "\\u007f", text)
 
 
 def binary_output() -> BinaryIO:

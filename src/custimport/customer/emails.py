@@ -4,8 +4,6 @@ import re
 import unicodedata
 from typing import Final
 
-from email_validator import EmailNotValidError, validate_email
-
 from custimport.customer.codes import Code, RowError
 from custimport.customer.wording import quoted
 
@@ -54,12 +52,16 @@ def stored_email(text: str) -> str | RowError:
 
 
 def judged_email(trimmed: str) -> str:
-    """The stored form of an address by email-validator alone; raises `EmailNotValidError`."""
+    """The stored form of an address by email-validator alone; raises its `EmailNotValidError`."""
+    from email_validator import validate_email
+
     found = validate_email(trimmed, check_deliverability=False, strict=True, allow_display_name=False)
     return unicodedata.normalize("NFC", found.normalized.lower())
 
 
 def _judged(text: str, trimmed: str) -> str | RowError:
+    from email_validator import EmailNotValidError
+
     try:
         return judged_email(trimmed)
     except EmailNotValidError as error:
@@ -67,6 +69,8 @@ def _judged(text: str, trimmed: str) -> str | RowError:
 
 
 def _judge_domain(domain: str) -> None:
+    from email_validator import EmailNotValidError, validate_email
+
     for verdicts in (accepted_domains, _refused_domains):
         if len(verdicts) >= MAX_CACHED_DOMAINS:
             verdicts.clear()

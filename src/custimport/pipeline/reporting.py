@@ -171,7 +171,7 @@ def rejection_document(rejection: Rejection, columns: Sequence[str]) -> dict[str
         document["extra_cells"] = list(extra)
     if rejection.raw is not None:
         document["raw"] = rejection.raw
-    document["errors"] = [_error_document(error) for error in rejection.errors]
+    document["errors"] = [error_document(error) for error in rejection.errors]
     return document
 
 
@@ -182,7 +182,7 @@ def write_rejections(
     rejections: Iterable[Rejection],
     summary: ImportSummary,
 ) -> None:
-    """A whole report on an open stream of bytes, which stays open; streams. An `OSError` of the stream passes through."""
+    """A whole report on an open stream of bytes, which stays open; streams. The stream's own errors pass through."""
     with _text_on(stream) as text:
         writer = report_writer(report_format, text, columns)
         writer.begin()
@@ -207,7 +207,8 @@ def text_stream(stream: BinaryIO) -> io.TextIOWrapper:
     return io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="")
 
 
-def _error_document(error: RowError) -> dict[str, Any]:
+def error_document(error: RowError) -> dict[str, Any]:
+    """One reason for scripts: `{code, field, value, message, hint?, related?}`, a long value cut, saying so."""
     document: dict[str, Any] = {
         "code": error.code.value,
         "field": error.field,

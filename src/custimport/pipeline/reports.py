@@ -53,7 +53,7 @@ def check_report_paths(reports: Sequence[str], files: Sequence[str]) -> None:
     for file in files:
         for template in reports or [default_report_name(file)]:
             path = Path(template.replace(NAME_PLACE, plain_name(file)))
-            shown = f"--report {template}" if reports else f"the report of {file} would be {path}, and that"
+            shown = f"--report {template}" if reports else f"{path}, the report of {file}"
             _check_place(path, shown, inputs)
             if path.resolve() in taken:
                 raise UsageError(

@@ -117,6 +117,10 @@ def _shut_down(places: Folders) -> None:
         if time.monotonic() > deadline:
             raise DatabaseUnavailable(f"the embedded MongoDB does not stop; see {places.log}")
         time.sleep(LOOK_EVERY_SECONDS)
+    # the guard leaves word when mongod has closed its files; one that was killed leaves none
+    deadline = time.monotonic() + DYING_SERVER_SECONDS
+    while not places.failure.exists() and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY_SECONDS)
 
 
 def _start(places: Folders, environment: Mapping[str, str]) -> None:
