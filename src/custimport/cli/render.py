@@ -65,18 +65,18 @@ def totals_table(summaries: Sequence[ImportSummary]) -> RenderableType:
 def imports_table(rows: Sequence[tuple[str, ImportSummary]]) -> RenderableType:
     """The history, one line an import: `rows` are pairs of the state to show and the summary."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("id", no_wrap=True)
-    table.add_column("started (UTC)", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    for name in ("read", "inserted", "updated", "rejected"):
+    for name in ("id", "started (UTC)", "status"):
+        table.add_column(name, no_wrap=True)
+    for name in ("read", "rejected"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("file", overflow="fold")
     for state, summary in rows:
         table.add_row(
             summary.import_id or "",
-            f"{summary.started_at:%Y-%m-%d %H:%M:%S}",
+            f"{summary.started_at:%Y-%m-%d %H:%M}",
             Text(state, style=status_style(state)),
-            *(f"{getattr(summary.rows, name):,}" for name in ("read", "inserted", "updated", "rejected")),
+            f"{summary.rows.read:,}",
+            f"{summary.rows.rejected:,}",
             Text(shown_value(summary.file)),
         )
     return table

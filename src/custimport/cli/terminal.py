@@ -22,6 +22,9 @@ _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
 """json.dumps would build this encoder anew for every customer."""
 
 
+PIPE_COLUMNS: Final = 1_000
+
+
 def use_utf8() -> None:
     """Make both standard streams speak UTF-8; a character that cannot be written never ends the program."""
     for stream in (sys.stdout, sys.stderr):
@@ -40,7 +43,9 @@ def messages() -> Console:
 
 
 def _console(stream: TextIO) -> Console:
-    return Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=not stream.isatty())
+    # in a file or a pipe a line is as long as it must be: what reads it cuts by line
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
 
 
 def note(text: str, *, quiet: bool = False) -> None:

@@ -9,6 +9,9 @@ from custimport.customer.codes import Code, RowError
 FIELD: Final = "full_name"
 
 MAX_NAME_CODE_POINTS: Final = 200
+_LONGEST_WRITTEN: Final = 4 * MAX_NAME_CODE_POINTS
+"""No code point has a canonical decomposition of more than four, so NFC leaves at least a quarter of a text. What is
+longer is refused without it: normalising takes quadratic time where marks are piled up."""
 
 _REFUSED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Category Cc, the two Unicode line separators, and halves of surrogate pairs, which are no characters."""
@@ -27,10 +30,10 @@ def stored_full_name(text: str) -> str | RowError:
         return RowError(Code.BLANK, FIELD, text, "the name is missing")
     refused = _REFUSED.search(name)
     if refused is not None:
-        place = text.index(refused.group()) + 1
+        place = text.index(name) + refused.start() + 1
         message = f"the name holds the control character U+{ord(refused.group()):04X} at position {place}"
         return RowError(Code.INVALID_CHARACTER, FIELD, text, message)
-    if not unicodedata.is_normalized("NFC", name):
+    if len(name) <= _LONGEST_WRITTEN and not unicodedata.is_normalized("NFC", name):
         name = unicodedata.normalize("NFC", name)
     if len(name) > MAX_NAME_CODE_POINTS:
         message = f"the name has {len(name):,} characters, at most {MAX_NAME_CODE_POINTS} are allowed"

@@ -2,10 +2,10 @@
 
 import csv
 import difflib
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from custimport.customer import FIELDS
@@ -15,6 +15,9 @@ from custimport.records import Header
 DELIMITERS: Final = (",", ";", "\t", "|")
 REPORT_PREFIX: Final = "rejection_"
 EXTRA_CELLS_COLUMN: Final = "rejection_extra_cells"
+MAX_SHOWN_COLUMNS: Final = 30
+MAX_COMPARED_COLUMNS: Final = 1_000
+"""Columns among which a close match is looked for: each comparison takes some 20 µs."""
 
 _NEUTRALISED: Final = re.compile(r"'+[=+\-@\t\r]")
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=([^\r\n])"?', re.IGNORECASE)
@@ -25,13 +28,15 @@ class UnderstoodHeader:
     """A header, and how the cells of each record are to be taken.
 
     `width` is the number of cells that a record must have; `kept` the 0-based positions of the file's own columns
-    among them, None for all; `extra_cells_at` the position of a report's column of extra cells, if it has one.
+    among them, None for all; `extra_cells_at` the position of a report's column of extra cells, if it has one;
+    `lines` the number of physical lines that the header takes.
     """
 
     header: Header
     width: int
     kept: tuple[int, ...] | None
     extra_cells_at: int | None
+    lines: int
 
 
 def separator_of(line: str) -> str | None:
@@ -46,9 +51,10 @@ def without_neutraliser(cell: str) -> str:
 
 
 def understand(
-    line: str, file: str, column_map: Mapping[str, str], delimiter: str | None, quotechar: str
+    lines: Sequence[str], file: str, column_map: Mapping[str, str], delimiter: str | None, quotechar: str
 ) -> UnderstoodHeader:
-    """The header in `line` (all its physical lines), under the delimiter that fits it.
+    """The header that begins `lines`, under the delimiter that fits it; where no column's name holds a line break in
+    quotes it is the first of them.
 
     Raises `InputUnreadable` if it lacks a field or has one twice, naming what was found and the `--map` to write;
     `UsageError` for a `--map` to a field that does not exist.
@@ -56,23 +62,17 @@ def understand(
     for field in column_map.values():
         if field not in FIELDS:
             raise UsageError(f"--map names {field!r}, which is no field", hint=f"the fields are {', '.join(FIELDS)}")
-    candidates = [delimiter] if delimiter else DELIMITERS
-    readings = {candidate: _cells(line, candidate, quotechar) for candidate in candidates}
-    problems: dict[str, InputUnreadable] = {}
-    for candidate, cells in readings.items():
-        found = _understood(cells, file, column_map, candidate)
+    candidates = [delimiter] if delimiter else [usual for usual in DELIMITERS if usual != quotechar]
+    problems: list[tuple[int, InputUnreadable]] = []
+    for candidate in candidates:
+        reader = csv.reader(lines, delimiter=candidate, quotechar=quotechar)
+        cells = next(reader, [])
+        found = _understood(cells, file, column_map, candidate, reader.line_num)
         if isinstance(found, UnderstoodHeader):
             return found
-        problems[candidate] = found
+        problems.append((len(cells), found))
     # the reading with the most cells is the one that the file's author meant
-    raise problems[max(readings, key=lambda candidate: len(readings[candidate]))]
-
-
-def _cells(line: str, delimiter: str, quotechar: str) -> list[str]:
-    try:
-        return next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter, quotechar=quotechar), [])
-    except csv.Error:
-        return []
+    raise max(problems, key=itemgetter(0))[1]
 
 
 def normalised(column: str) -> str:
@@ -81,7 +81,7 @@ def normalised(column: str) -> str:
 
 
 def _understood(
-    cells: Sequence[str], file: str, column_map: Mapping[str, str], delimiter: str
+    cells: Sequence[str], file: str, column_map: Mapping[str, str], delimiter: str, lines: int
 ) -> UnderstoodHeader | InputUnreadable:
     is_report = any(normalised(cell).startswith(REPORT_PREFIX) for cell in cells)
     if is_report:
@@ -118,13 +118,13 @@ def _understood(
         ignored=tuple(name for at, name in enumerate(unique_names) if at not in positions),
         is_report=is_report,
     )
-    return UnderstoodHeader(header, len(cells), tuple(kept) if is_report else None, extra if is_report else None)
+    return UnderstoodHeader(header, len(cells), tuple(kept) if is_report else None, extra if is_report else None, lines)
 
 
 def _problem(found: Mapping[str, Sequence[int]], names: Sequence[str], file: str) -> InputUnreadable | None:
     for field, places in found.items():
         if len(places) > 1:
-            which = " and ".join(f"column {at + 1} ({names[at].strip()!r})" for at in places)
+            which = " and ".join(f"column {at + 1} ({names[at].strip()!r})" for at in places[:MAX_SHOWN_COLUMNS])
             return InputUnreadable(
                 f"{file}: the header has {field} twice: {which}", hint=f'say which one it is: --map "COLUMN={field}"'
             )
@@ -132,17 +132,14 @@ def _problem(found: Mapping[str, Sequence[int]], names: Sequence[str], file: str
     if not missing:
         return None
     hints = [_found_words(names)]
-    free = [name.strip() for at, name in enumerate(names) if name.strip() and at not in _taken(found)]
+    taken = {at for places in found.values() for at in places}
+    free = [name.strip() for at, name in enumerate(names[:MAX_COMPARED_COLUMNS]) if name.strip() and at not in taken]
     for field in missing:
         close = _closest(field, free)
         hints.append(f'{field}: --map "{close}={field}"' if close else f'{field}: --map "COLUMN={field}"')
     if len(missing) == len(FIELDS):
         hints.append("is the first line a header at all?")
     return InputUnreadable(f"{file}: the header lacks {', '.join(missing)}", hint="\n".join(hints))
-
-
-def _taken(found: Mapping[str, Sequence[int]]) -> set[int]:
-    return {at for places in found.values() for at in places}
 
 
 def _closest(field: str, names: Sequence[str]) -> str | None:
@@ -164,19 +161,21 @@ _USUAL_NAMES: Final = {
 
 
 def _found_words(names: Sequence[str]) -> str:
-    shown = ", ".join(name.strip()[:60] for name in names[:30])
-    return f"found: {shown}" + (f", … ({len(names)} columns)" if len(names) > 30 else "")
+    shown = ", ".join(name.strip()[:60] for name in names[:MAX_SHOWN_COLUMNS])
+    return f"found: {shown}" + (f", … ({len(names)} columns)" if len(names) > MAX_SHOWN_COLUMNS else "")
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
     """Equal names made unique: the second `name` becomes `name#2`."""
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    taken = set(names)
     unique: list[str] = []
     for name in names:
-        seen[name] = count = seen.get(name, 0) + 1
-        candidate = name if count == 1 else f"{name}#{count}"
-        while candidate in unique or (count > 1 and candidate in names):
-            seen[name] = count = count + 1
-            candidate = f"{name}#{count}"
+        counts[name] = count = counts.get(name, 0) + 1
+        candidate = name
+        if count > 1:
+            while (candidate := f"{name}#{count}") in taken:
+                counts[name] = count = count + 1
+            taken.add(candidate)
         unique.append(candidate)
     return tuple(unique)

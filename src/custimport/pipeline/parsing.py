@@ -13,7 +13,12 @@ from custimport.pipeline.quotes import Dialect, OpenQuotes
 from custimport.pipeline.records_from_cells import RecordMaker
 from custimport.pipeline.text import TextReader, escaped, has_undecodable, likely_encoding, undecodable_bytes
 from custimport.records import Header, InputOptions, ParsedRows, Position, Rejection
-from custimport.settings import MAX_CELL_CHARACTERS, MAX_MULTILINE_RECORD_LINES, MAX_RECORD_BYTES
+from custimport.settings import (
+    MAX_CELL_CHARACTERS,
+    MAX_MULTILINE_RECORD_CHARACTERS,
+    MAX_MULTILINE_RECORD_LINES,
+    MAX_RECORD_BYTES,
+)
 
 WINDOW_LINES: Final = 256
 """Lines cut at once by the csv module without a look at each: where one of them is odd, only these are looked at."""
@@ -71,7 +76,8 @@ def _read_header(file: str, window: LineWindow, reader: TextReader, options: Inp
     delimiter = options.delimiter
     first = window.line(0)
     if first is not None and (named := separator_of(first)) is not None:
-        delimiter = delimiter or named
+        if named != options.quotechar:
+            delimiter = delimiter or named
         window.take(1)
     while (line := window.line(0)) is not None and not line.strip():
         window.take(1)
@@ -79,25 +85,43 @@ def _read_header(file: str, window: LineWindow, reader: TextReader, options: Inp
         raise InputUnreadable(
             f"{file}: is empty: there is no header", hint="the first line must name full_name, email, ..."
         )
-    count = 1
-    # a column's name may hold a line break in quotes
-    while line.count(options.quotechar) % 2 and count < MAX_MULTILINE_RECORD_LINES:
-        following = window.line(count)
-        if following is None:
-            break
-        line += following
-        count += 1
-    if line.count(options.quotechar) % 2:
-        line, count = window.line(0) or "", 1
-    if has_undecodable(line):
-        guess = likely_encoding(undecodable_bytes(line))
+    if window.is_truncated(0):
         raise InputUnreadable(
-            f"{file}: the header is not {reader.encoding} text: {escaped(line.strip())[:200]}",
+            f"{file}: the header has more than {MAX_RECORD_BYTES:,} characters", hint="is it a CSV file at all?"
+        )
+    _refuse_undecodable(line, file, reader.encoding)
+    understood = understand(
+        _header_lines(window, options.quotechar), file, options.column_map, delimiter, options.quotechar
+    )
+    _refuse_undecodable("".join(window.peek(understood.lines)), file, reader.encoding)
+    window.take(understood.lines)
+    return understood
+
+
+def _header_lines(window: LineWindow, quotechar: str) -> list[str]:
+    """The next line, and those that follow it up to where all quotes are paired, if that is near enough."""
+    lines = window.peek(1)
+    is_open = lines[0].count(quotechar) % 2 == 1
+    characters = len(lines[0])
+    while is_open:
+        following = window.line(len(lines))
+        if following is None or len(lines) == MAX_MULTILINE_RECORD_LINES:
+            return lines[:1]
+        lines.append(following)
+        characters += len(following)
+        if characters > MAX_MULTILINE_RECORD_CHARACTERS:
+            return lines[:1]
+        is_open ^= following.count(quotechar) % 2 == 1
+    return lines
+
+
+def _refuse_undecodable(text: str, file: str, encoding: str) -> None:
+    if has_undecodable(text):
+        guess = likely_encoding(undecodable_bytes(text))
+        raise InputUnreadable(
+            f"{file}: the header is not {encoding} text: {escaped(text.strip())[:200]}",
             hint=f"name the encoding: --encoding {guess or 'NAME'}",
         )
-    understood = understand(line, file, options.column_map, delimiter, options.quotechar)
-    window.take(count)
-    return understood
 
 
 def _header_warnings(reader: TextReader, header: Header) -> list[str]:
@@ -226,13 +250,17 @@ class _Parser:
         return _without_cells(number, self._window.number, Code.ENCODING_ERROR, message, text)
 
     def _suggest_encoding(self, warnings: list[str]) -> None:
-        if self._encoding_errors:
-            guess = likely_encoding(self._sample)
-            how = (
-                f"they read well as {guess}: add --encoding {guess}" if guess else "name the encoding: --encoding NAME"
-            )
-            rows = "1 row is" if self._encoding_errors == 1 else f"{self._encoding_errors:,} rows are"
-            warnings.append(f"{rows} not {self._reader.encoding} text; {how}")
+        if not self._encoding_errors:
+            return
+        guess = likely_encoding(self._sample)
+        if self._reader.has_foreign_text:
+            how = f"the rest of the file is {self._reader.encoding}: mend these rows"
+        elif guess:
+            how = f"likely {guess}: add --encoding {guess}"
+        else:
+            how = "name the encoding: --encoding NAME"
+        rows = "1 row is" if self._encoding_errors == 1 else f"{self._encoding_errors:,} rows are"
+        warnings.append(f"{rows} not {self._reader.encoding} text; {how}")
 
 
 MAX_SAMPLE_BYTES: Final = 65_536

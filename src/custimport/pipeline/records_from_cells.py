@@ -58,7 +58,7 @@ def _extra_cells(text: str) -> list[str]:
     """The cells that a report keeps as a JSON list; whatever else was typed there counts as one cell."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [text]
     if isinstance(found, list) and found and all(isinstance(cell, str) for cell in found):
         return found

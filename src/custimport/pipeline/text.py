@@ -24,6 +24,7 @@ LONGEST_MARK_BYTES: Final = 4
 _BYTE_ORDER_MARK: Final = "\ufeff"
 FIRST_UNDECODABLE: Final = "\udc00"
 LAST_UNDECODABLE: Final = "\udcff"
+_FOREIGN_CHARACTER: Final = re.compile(f"[^\x00-\x7f{_BYTE_ORDER_MARK}{FIRST_UNDECODABLE}-{LAST_UNDECODABLE}]")
 _UNDECODABLE_CHARACTER: Final = re.compile(f"[{FIRST_UNDECODABLE}-{LAST_UNDECODABLE}]")
 
 
@@ -39,7 +40,8 @@ class TextReader:
     """Decodes a content and cuts it into lines: LF, CRLF and CR end a line, nothing else.
 
     `encoding` is known after the first lines; `double_mark` says that a second byte order mark was dropped,
-    `has_undecodable` that some block so far held bytes that are no text.
+    `has_undecodable` that some block so far held bytes that are no text, `has_foreign_text` that some held text
+    beyond ASCII that is.
     """
 
     def __init__(self, blocks: Iterable[bytes], encoding: str | None, max_line_characters: int) -> None:
@@ -47,6 +49,7 @@ class TextReader:
         self.encoding = _known_encoding(encoding) if encoding else ""
         self.double_mark = False
         self.has_undecodable = False
+        self.has_foreign_text = False
         self._blocks = iter(blocks)
         self._max_line_characters = max_line_characters
 
@@ -55,20 +58,21 @@ class TextReader:
         rest = ""
         passing_over = False
         for text in self._texts():
+            searched = max(len(rest) - 1, 0)
             rest += text
             if passing_over:
                 end = _first_line_end(rest)
                 if end < 0:
-                    # a carriage return may be half of a line end
                     rest = "\r" if rest.endswith("\r") else ""
                     continue
                 rest = rest[end:]
-                passing_over = False
-            cut = _last_line_end(rest)
+                passing_over, searched = False, 0
+            cut = _last_line_end(rest, searched)
             if cut:
                 yield self._limited(list(io.StringIO(rest[:cut], newline="")))
                 rest = rest[cut:]
-            if len(rest) > self._max_line_characters + 1:
+            # a carriage return may be half of a line end
+            if len(rest) - rest.endswith("\r") > self._max_line_characters:
                 yield Lines([rest[: self._max_line_characters]], frozenset({0}))
                 rest, passing_over = "\r" if rest.endswith("\r") else "", True
         if rest and not passing_over:
@@ -76,7 +80,7 @@ class TextReader:
 
     def _limited(self, lines: list[str]) -> Lines:
         limit = self._max_line_characters
-        if max(map(len, lines)) <= limit + 2:
+        if max(map(len, lines)) <= limit:
             return Lines(lines)
         long = frozenset(index for index, line in enumerate(lines) if len(line.rstrip("\r\n")) > limit)
         return Lines([line[:limit] if index in long else line for index, line in enumerate(lines)], long)
@@ -91,14 +95,15 @@ class TextReader:
             block += more
         self.encoding = _effective_encoding(self.encoding, block)
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
-        begun = False
+        begun, marks = False, 0
         while True:
             following = next(self._blocks, None)
             text = self._decoded(decoder, block, final=following is None)
             if not begun and text:
-                begun = True
                 bare = text.lstrip(_BYTE_ORDER_MARK)
-                self.double_mark = len(text) - len(bare) > 1
+                marks += len(text) - len(bare)
+                self.double_mark = marks > 1
+                begun = bool(bare)
                 text = bare
             if text:
                 yield text
@@ -110,15 +115,18 @@ class TextReader:
         """The text of a block; where it fails, its bad bytes are kept as halves of surrogate pairs."""
         state = decoder.getstate()
         try:
-            return decoder.decode(block, final)
+            text = decoder.decode(block, final)
         except UnicodeDecodeError:
             self.has_undecodable = True
             decoder.setstate(state)
             decoder.errors = UNDECODABLE
             try:
-                return decoder.decode(block, final)
+                text = decoder.decode(block, final)
             finally:
                 decoder.errors = "strict"
+        if not self.has_foreign_text and not text.isascii():
+            self.has_foreign_text = _FOREIGN_CHARACTER.search(text) is not None
+        return text
 
 
 def _effective_encoding(asked_for: str, beginning: bytes) -> str:
@@ -142,6 +150,8 @@ def _known_encoding(name: str) -> str:
     try:
         codec = codecs.lookup(name)
         "".encode(name)
+        # some have a way of their own with bytes that are no text: nothing to read files with
+        b"\xff".decode(name, UNDECODABLE)
     except (LookupError, ValueError) as error:
         raise UsageError(
             f"--encoding {name!r} is not known", hint="for example utf-8, cp1252, latin-1, utf-16"
@@ -157,9 +167,9 @@ def _first_line_end(text: str) -> int:
     return found + (2 if text.startswith("\r\n", found) else 1)
 
 
-def _last_line_end(text: str) -> int:
-    """The index after the last line end that is surely whole; 0 if there is none."""
-    return max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
+def _last_line_end(text: str, start: int) -> int:
+    """The index after the last line end from `start` on that is surely whole; 0 if there is none."""
+    return max(text.rfind("\n", start), text.rfind("\r", start, len(text) - 1)) + 1
 
 
 def has_undecodable(text: str) -> bool:

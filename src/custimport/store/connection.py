@@ -63,7 +63,7 @@ class Target:
         if self.uri is None:
             return "embedded MongoDB"
         scheme, _, rest = self.uri.partition("://")
-        hosts = rest.partition("?")[0].partition("/")[0].rpartition("@")[2]
+        hosts = _authority(rest).rpartition("@")[2]
         return f"{scheme}://{hosts}"
 
 
@@ -93,6 +93,11 @@ def resolve_target(
             )
         return Target(None, database or DEFAULT_DATABASE, "embedded")
     return Target(found, database or _database_of(found, origin), origin)
+
+
+def _authority(after_scheme: str) -> str:
+    """`user:password@hosts` of a URI without its scheme."""
+    return after_scheme.partition("?")[0].partition("/")[0]
 
 
 def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> tuple[str | None, str]:
@@ -137,11 +142,14 @@ def _dotenv(path: Path) -> dict[str, str]:
 
 
 def _database_of(uri: str, origin: str) -> str:
+    rest = uri.partition("://")[2]
+    if "@" in rest[len(_authority(rest)) :]:
+        # a password with an unescaped / or ?: what seems to be the host is a part of it and would be shown
+        raise _unusable_uri(origin)
     try:
         # an srv name is looked up only when the client is made: here it could wait for a name server
         if uri.startswith("mongodb+srv://"):
-            path = uri.partition("://")[2].partition("?")[0].partition("/")[2]
-            return path or DEFAULT_DATABASE
+            return rest.partition("?")[0].partition("/")[2] or DEFAULT_DATABASE
         return parse_uri(uri)["database"] or DEFAULT_DATABASE
     except (PyMongoError, ValueError) as error:
         raise _unusable_uri(origin) from error
@@ -157,11 +165,19 @@ def _unusable_uri(origin: str) -> UsageError:
 
 
 def masked_uri(uri: str) -> str:
-    """The URI with `***` for its password."""
+    """The URI with `***` for its password and for every option that holds a secret."""
     scheme, separator, rest = uri.partition("://")
-    credentials, at_sign, hosts = rest.rpartition("@")
+    place, question_mark, options = rest.partition("?")
+    credentials, at_sign, hosts = place.rpartition("@")
     user, colon, _ = credentials.partition(":")
-    return f"{scheme}{separator}{user}{':***' if colon else ''}{at_sign}{hosts}"
+    shown = "&".join(map(_masked_option, options.split("&")))
+    return f"{scheme}{separator}{user}{':***' if colon else ''}{at_sign}{hosts}{question_mark}{shown}"
+
+
+def _masked_option(option: str) -> str:
+    name, equals, value = option.partition("=")
+    secret = "password" in name.lower() or name.lower() == "authmechanismproperties"
+    return f"{name}{equals}{'***' if secret else value}"
 
 
 @contextmanager
@@ -184,7 +200,23 @@ def open_store(target: Target, environment: Mapping[str, str] = os.environ) -> I
 def _connected(target: Target, uri: str) -> Iterator[Store]:
     try:
         client: MongoClient[Document] = MongoClient(uri, tz_aware=True, appname="custimport", **_defaults(uri))
-    except (InvalidURI, ConfigurationError, ValueError) as error:
+    except OSError as error:
+        # a certificate; the driver names the file in some versions only
+        raise UsageError(
+            f"a file that the MongoDB URI from {target.origin} names cannot be read: {error.strerror or error}",
+            hint="see tlsCAFile and tlsCertificateKeyFile",
+        ) from None
+    except InvalidURI as error:
+        raise _unusable_uri(target.origin) from error
+    except ConfigurationError as error:
+        if uri.startswith("mongodb+srv://"):
+            # the look-up of the name is made here, and its failure has no class of its own
+            raise DatabaseUnavailable(
+                f"{target.description()}: the servers cannot be found: {error}",
+                hint="is the name right, and the name server reachable?",
+            ) from None
+        raise _unusable_uri(target.origin) from error
+    except ValueError as error:
         raise _unusable_uri(target.origin) from error
     with client:
         client.admin.command("ping")

@@ -54,9 +54,9 @@ class Folders:
         return self.root / "keep"
 
     @property
-    def failure(self) -> Path:
-        """What the guard saw of a mongod that did not start."""
-        return self.root / "failure.json"
+    def server_lock(self) -> Path:
+        """Held by guard and mongod as long as either lives."""
+        return self.root / "server.lock"
 
     @property
     def uri(self) -> str:
@@ -76,7 +76,7 @@ def folders(environment: Mapping[str, str]) -> Folders:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         root.chmod(0o700)
         (root / "db").mkdir(mode=0o700, exist_ok=True)
-        return Folders(root, _socket_path(root, environment))
+        return Folders(root, _socket_path(root))
     except OSError as error:
         raise DatabaseUnavailable(
             f"the embedded MongoDB cannot use its folder {root}: {error.strerror or error}",
@@ -84,17 +84,18 @@ def folders(environment: Mapping[str, str]) -> Folders:
         ) from error
 
 
-def _socket_path(root: Path, environment: Mapping[str, str]) -> Path:
-    """In the folder, or, where its path is too long or has characters that mongod or the driver misread, elsewhere."""
+def _socket_path(root: Path) -> Path:
+    """In the folder, or, where its path is too long or has characters that mongod or the driver misread, in /tmp.
+
+    Not in XDG_RUNTIME_DIR: that is set at a desk and not under cron, and one folder must have one socket.
+    """
     inside = root / "mongod.sock"
     text = str(inside)
     if len(os.fsencode(text)) <= LONGEST_SOCKET_PATH_BYTES and not set(text) & {",", ":"}:
         return inside
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:12] + ".sock"
-    runtime = environment.get("XDG_RUNTIME_DIR")
-    parent = Path(runtime) / "custimport" if runtime else Path(f"/tmp/custimport-{os.getuid()}")  # noqa: S108 - checked
+    parent = Path(f"/tmp/custimport-{os.getuid()}")  # noqa: S108 - its owner and mode are checked
     parent.mkdir(mode=0o700, exist_ok=True)
     status = parent.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise PermissionError(f"{parent} is not a folder of this user alone")
-    return parent / name
+        raise PermissionError(f"{parent}, which its socket needs, is not a folder of this user alone")
+    return parent / (hashlib.sha256(os.fsencode(root)).hexdigest()[:12] + ".sock")

@@ -1,7 +1,9 @@
 """The guard: starts mongod, and stops it when nobody has used it for a while.
 
-A process of its own that needs the standard library only, called as `python -I -S guard.py IDLE_SECONDS ROOT MONGOD
-ARGUMENT...`. mongod gets SIGTERM when the guard dies (Linux), and the guard ends when mongod does.
+A process of its own that needs the standard library only, called as
+`python -I -S guard.py IDLE_SECONDS ROOT SOCKET TELL_FD LOCK_FD MONGOD ARGUMENT...`.
+mongod gets SIGTERM when the guard dies (Linux), and the guard ends when mongod does. LOCK_FD carries the lock on
+the data folder: guard and mongod both hold it, so it is free exactly when both are gone.
 """
 
 import contextlib
@@ -19,19 +21,24 @@ PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 
 
-def die_with_parent() -> None:
-    """In the child: SIGTERM when the guard ends, however it ends."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def main() -> None:
-    """Runs until mongod ends, as nobody's child: who started it does not have to wait for it."""
+    """Runs until mongod ends, as nobody's child: who started it does not have to wait for it.
+
+    One JSON document on TELL_FD says why mongod ended; whoever waits for the start reads it.
+    """
     if os.fork():
         return
-    idle_seconds, root, command = float(sys.argv[1]), sys.argv[2], sys.argv[3:]
-    failure = os.path.join(root, "failure.json")
-    keep = os.path.join(root, "keep")
+    idle_seconds, root, socket_path = float(sys.argv[1]), sys.argv[2], sys.argv[3]
+    tell, lock, command = int(sys.argv[4]), int(sys.argv[5]), sys.argv[6:]
+    guard = os.getpid()
+
+    def die_with_guard() -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != guard:
+            # it was killed before the request was made
+            os._exit(1)
+
     with open(os.path.join(root, "mongod.stderr"), "w+", encoding="utf-8", errors="replace") as words:
         try:
             mongod = subprocess.Popen(
@@ -39,42 +46,51 @@ def main() -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=words,
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_guard,
+                pass_fds=(lock,),
                 cwd=root,
             )
         except OSError as error:
-            report(failure, {"errno": error.errno, "strerror": error.strerror})
+            report(tell, {"errno": error.errno, "strerror": error.strerror})
             return
         signal.signal(signal.SIGTERM, lambda *_: mongod.terminate())
-        watch(mongod, os.path.join(root, "clients.lock"), keep, idle_seconds)
+        watch(mongod, root, socket_path, idle_seconds)
         returncode = mongod.wait()
         words.seek(0)
-        report(failure, {"returncode": returncode, "words": words.read(4096)})
+        report(tell, {"returncode": returncode, "words": words.read(4096)})
 
 
-def report(path: str, document: dict[str, object]) -> None:
-    """Leave word for whoever waits for the start; whole or not at all."""
-    with open(path + ".new", "w", encoding="utf-8") as stream:
-        json.dump(document, stream)
-    os.replace(path + ".new", path)
+def report(tell: int, document: dict[str, object]) -> None:
+    """Say why mongod ended; nobody listens any more once it had started."""
+    with contextlib.suppress(OSError):
+        os.write(tell, json.dumps(document).encode())
 
 
-def watch(mongod: subprocess.Popen[bytes], clients_lock: str, keep: str, idle_seconds: float) -> None:
-    """Returns when mongod ends, or after telling it to because nobody held the lock for the idle time."""
-    free_since = None
+def watch(mongod: subprocess.Popen[bytes], root: str, socket_path: str, idle_seconds: float) -> None:
+    """Returns when mongod ends, or after telling it to because nobody could or did use it for the idle time."""
+    keep = os.path.join(root, "keep")
+    clients_lock = os.path.join(root, "clients.lock")
+    used = os.stat(clients_lock).st_mtime_ns
+    free_since = time.monotonic()
+    reachable = False
     with open(clients_lock, "a") as lock:
         while mongod.poll() is None:
+            if reachable and not os.path.exists(socket_path):
+                # swept away, by a cleaner of /tmp for instance: nobody can reach it, and its folder is locked
+                mongod.terminate()
+                return
+            reachable = reachable or os.path.exists(socket_path)
+            now = time.monotonic()
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                free_since = None
+                free_since = now
             else:
-                now = time.monotonic()
-                # whoever came and went since the last look counts as a user up to now
-                last_used = os.stat(clients_lock).st_mtime
-                free_since = free_since if free_since is not None else now
-                idle = min(now - free_since, max(time.time() - last_used, 0))
-                if idle >= idle_seconds and not os.path.exists(keep):
+                # each user touches the file on leaving: some come and go between two looks
+                last_used = os.stat(clients_lock).st_mtime_ns
+                if last_used != used:
+                    used, free_since = last_used, now
+                if now - free_since >= idle_seconds and not os.path.exists(keep):
                     # the lock stays ours until mongod is gone: a newcomer waits for that and starts a new one
                     mongod.terminate()
                     mongod.wait()

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from typing import Final
 
 from custimport.errors import DatabaseUnavailable, Refused, UsageError
 from custimport.settings import (
+    CONNECT_TIMEOUT_MS,
     EMBEDDED_IDLE_SECONDS,
     EMBEDDED_START_TIMEOUT_SECONDS,
     ENVIRONMENT_EMBEDDED_IDLE,
@@ -28,9 +30,6 @@ from custimport.store.embedded.folders import Folders, folders
 LOOK_EVERY_SECONDS: Final = 0.005
 LEAST_FREE_BYTES: Final = 200 * 1024 * 1024
 """A fresh server takes 20 MB; with less than this the first larger load would fill the disk."""
-DATA_FOLDER_IN_USE: Final = 100
-DYING_SERVER_SECONDS: Final = 10.0
-"""A server that was loading takes some seconds to close its files."""
 LARGEST_LOG_BYTES: Final = 5 * 1024 * 1024
 
 
@@ -71,114 +70,105 @@ def state(environment: Mapping[str, str]) -> EmbeddedState:
 
 
 def keep_running(environment: Mapping[str, str]) -> EmbeddedState:
-    """Start the server and keep it until `stop`."""
-    folders(environment).keep.touch(mode=0o600)
+    """Start the server and keep it until `stop`. Raises as `embedded_server` does; then nothing is kept."""
     with embedded_server(environment):
+        folders(environment).keep.touch(mode=0o600)
         return state(environment)
 
 
 def stop(environment: Mapping[str, str], *, force: bool) -> bool:
-    """Stop the server, unless somebody uses it; whether it was running.
+    """Stop the server, unless somebody uses it; whether it was running. Its files are closed when this returns.
 
-    Raises `Refused` if another process uses it, unless `force`.
+    Raises `Refused` if another process uses it, unless `force`; `DatabaseUnavailable` if it does not stop.
     """
     places = folders(environment)
-    places.keep.unlink(missing_ok=True)
-    if not _answers(places.socket):
-        return False
     with places.clients_lock.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            in_use = False
-        except OSError:
-            in_use = True
-        if in_use and not force:
-            # the guard itself looks at the lock for an instant, four times a second
+        # under the lock nobody starts it anew; the guard itself looks at it for an instant, four times a second
+        ours = _try_lock(lock.fileno())
+        if not ours:
             time.sleep(LOOK_EVERY_SECONDS * 4)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise Refused(
-                    "the embedded MongoDB is in use by another custimport",
-                    hint="wait for it, or stop it all the same with --force; imports can be resumed",
-                ) from None
-        _shut_down(places)
-    return True
+            ours = _try_lock(lock.fileno())
+        running = _answers(places.socket)
+        if running and not ours and not force:
+            raise Refused(
+                "the embedded MongoDB is in use by another custimport",
+                hint="wait for it, or stop it all the same with --force; imports can be resumed",
+            )
+        places.keep.unlink(missing_ok=True)
+        if running:
+            _shut_down(places)
+    return running
 
 
 def _shut_down(places: Folders) -> None:
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
-    with contextlib.suppress(PyMongoError), MongoClient[dict[str, object]](places.uri) as client:
+    with (
+        contextlib.suppress(PyMongoError),
+        MongoClient[dict[str, object]](places.uri, serverSelectionTimeoutMS=CONNECT_TIMEOUT_MS) as client,
+    ):
         client.admin.command("shutdown", force=True)
     deadline = time.monotonic() + EMBEDDED_START_TIMEOUT_SECONDS
-    while _answers(places.socket):
-        if time.monotonic() > deadline:
-            raise DatabaseUnavailable(f"the embedded MongoDB does not stop; see {places.log}")
-        time.sleep(LOOK_EVERY_SECONDS)
-    # the guard leaves word when mongod has closed its files; one that was killed leaves none
-    deadline = time.monotonic() + DYING_SERVER_SECONDS
-    while not places.failure.exists() and time.monotonic() < deadline:
-        time.sleep(LOOK_EVERY_SECONDS)
+    with places.server_lock.open("a") as lock:
+        while not _try_lock(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(f"the embedded MongoDB does not stop; see {places.log}")
+            time.sleep(LOOK_EVERY_SECONDS)
 
 
 def _start(places: Folders, environment: Mapping[str, str]) -> None:
-    """Start guard and mongod and wait until it answers. The caller holds the start lock.
+    """Start guard and mongod unless they are there, and wait until mongod answers. The caller holds the start lock.
 
-    A server whose guard was killed is still on its way down: it holds the data folder for a moment longer.
+    A server on its way down, or up because whoever started it was killed, has the server lock: no second one may
+    start beside it, since mongod takes the socket from another even if it then cannot have the data.
     """
-    deadline = time.monotonic() + DYING_SERVER_SECONDS
-    while True:
-        try:
-            _start_once(places, environment)
-        except _DataFolderInUse as error:
+    deadline = time.monotonic() + EMBEDDED_START_TIMEOUT_SECONDS
+    with places.server_lock.open("a") as lock:
+        while not _try_lock(lock.fileno()):
+            if _answers(places.socket):
+                return
             if time.monotonic() > deadline:
-                raise error.told from None
-            time.sleep(0.1)
-        else:
-            return
+                raise unusable(f"the mongod that has {places.data} neither answers nor ends", places.log)
+            time.sleep(LOOK_EVERY_SECONDS)
+        _start_guard(places, environment, lock.fileno(), deadline)
 
 
-class _DataFolderInUse(Exception):
-    """mongod's exit code 100: another one has the data folder. `told` is the error for the operator."""
-
-    def __init__(self, told: DatabaseUnavailable) -> None:
-        super().__init__()
-        self.told = told
-
-
-def _start_once(places: Folders, environment: Mapping[str, str]) -> None:
+def _start_guard(places: Folders, environment: Mapping[str, str], server_lock: int, deadline: float) -> None:
+    idle_seconds = _idle_seconds(environment)
     mongod = find_mongod(environment)
     free_bytes = shutil.disk_usage(places.root).free
     if free_bytes < LEAST_FREE_BYTES:
-        raise DatabaseUnavailable(
-            f"the embedded MongoDB has only {free_bytes // 1024 // 1024} MB of disk left in {places.root}",
-            hint="make room, or set CUSTIMPORT_DATA_DIR to another disk",
+        raise unusable(
+            f"only {free_bytes // 1024 // 1024} MB of disk are left in {places.root}, "
+            f"it needs {LEAST_FREE_BYTES // 1024 // 1024}"
         )
     _rotate(places.log)
-    places.failure.unlink(missing_ok=True)
-    idle_seconds = _idle_seconds(environment)
-    subprocess.run(
-        [sys.executable, "-I", "-S", guard.__file__, str(idle_seconds), str(places.root), *_command(mongod, places)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        close_fds=True,
-        umask=0o077,
-        env={"PATH": environment.get("PATH", os.defpath)},
-        cwd="/",
-        check=True,
-    )
-    deadline = time.monotonic() + EMBEDDED_START_TIMEOUT_SECONDS
-    while not _answers(places.socket):
-        if places.failure.exists():
-            raise _not_started(places, mongod)
-        if time.monotonic() > deadline:
-            cause = f"mongod did not answer within {EMBEDDED_START_TIMEOUT_SECONDS:g} s"
-            raise unusable(cause, places.log)
-        time.sleep(LOOK_EVERY_SECONDS)
+    told, tell = os.pipe()
+    try:
+        arguments = [str(idle_seconds), str(places.root), str(places.socket), str(tell), str(server_lock)]
+        # returns at once: the guard goes on in a child of its own, and a failure shows as an empty report
+        subprocess.run(
+            [sys.executable, "-I", "-S", guard.__file__, *arguments, *_command(mongod, places)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(tell, server_lock),
+            umask=0o077,
+            env={name: environment[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in environment},
+            cwd="/",
+            check=False,
+        )
+    finally:
+        os.close(tell)
+    with os.fdopen(told, "rb") as report:
+        while not _answers(places.socket):
+            readable, _, _ = select.select([report], [], [], LOOK_EVERY_SECONDS)
+            if readable:
+                raise _not_started(places, mongod, report.read())
+            if time.monotonic() > deadline:
+                raise unusable(f"mongod did not answer within {EMBEDDED_START_TIMEOUT_SECONDS:g} s", places.log)
 
 
 def _command(mongod: Path, places: Folders) -> list[str]:
@@ -193,12 +183,14 @@ def _command(mongod: Path, places: Folders) -> list[str]:
     ]
 
 
-def _not_started(places: Folders, mongod: Path) -> Exception:
-    found = json.loads(places.failure.read_text(encoding="utf-8"))
+def _not_started(places: Folders, mongod: Path, report: bytes) -> DatabaseUnavailable:
+    """The error for what the guard reported; an empty report is a guard that was killed."""
+    if not report:
+        return unusable("the process that watches over mongod ended while it started", places.log)
+    found = json.loads(report)
     if "errno" in found:
         return unusable(cause_of_start_error(OSError(found["errno"], found["strerror"]), str(mongod)))
-    told = unusable(cause_of_exit(found["returncode"], found["words"], _last_error(places.log)), places.log)
-    return _DataFolderInUse(told) if found["returncode"] == DATA_FOLDER_IN_USE else told
+    return unusable(cause_of_exit(found["returncode"], found["words"], _last_error(places.log)), places.log)
 
 
 def _last_error(log: Path) -> str:
@@ -243,6 +235,15 @@ def _answers(path: Path) -> bool:
         except OSError:
             return False
         return True
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Whether the exclusive lock could be had at once."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
