@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from custimport.errors import DatabaseUnavailable
+from custimport.errors import DatabaseUnavailable, Refused, UsageError
 from custimport.store import embedded
 from custimport.store.embedded.folders import folders
+from tests.mongod import MONGOD
 
 
 @pytest.fixture
@@ -85,6 +86,35 @@ def test_several_first_runs_share_one_server_which_stops_when_idle(home: Path) -
     wait_until_gone(home)
 
 
+def test_a_run_killed_while_it_starts_the_server_leaves_one_that_the_next_uses(home: Path) -> None:
+    """A second mongod beside it would take its socket away, and could not have its data."""
+    # this mongod takes its time, as one does that recovers
+    slow = home / "mongod"
+    slow.write_text(f'#!/bin/sh\nsleep 0.7\nexec {MONGOD} "$@"\n')
+    slow.chmod(0o755)
+    first = start_status(home, 1, CUSTIMPORT_MONGOD=str(slow))
+    lock = folders(environment(home)).server_lock
+    while not lock.exists() or not processes_of(home, "guard.py"):
+        time.sleep(0.005)
+    first.kill()
+    first.communicate()
+
+    finished(start_status(home, 1, CUSTIMPORT_MONGOD=str(slow)))
+
+    assert len(processes_of(home, "guard.py")) == 1
+    assert len(processes_of(home, "mongod")) == 1
+    wait_until_gone(home)
+
+
+def test_a_server_whose_socket_was_swept_away_is_replaced(home: Path) -> None:
+    finished(start_status(home, 30))
+    folders(environment(home)).socket.unlink()
+
+    finished(start_status(home, 0.2))
+
+    wait_until_gone(home)
+
+
 @pytest.mark.parametrize("victims", [("mongod",), ("guard.py",), ("guard.py", "mongod")])
 def test_the_next_run_heals_a_kill(home: Path, victims: tuple[str, ...]) -> None:
     finished(start_status(home, 30))
@@ -148,6 +178,67 @@ def test_a_kept_server_runs_until_it_is_stopped(home: Path) -> None:
     wait_until_gone(home)
 
 
+def test_a_start_right_after_a_stop_is_not_disturbed_by_the_old_guard(home: Path) -> None:
+    for _ in range(5):
+        embedded.keep_running(environment(home))
+        assert embedded.stop(environment(home), force=False)
+    wait_until_gone(home)
+
+
+def test_a_used_server_is_stopped_by_force_only_and_stays_kept_when_that_is_refused(home: Path) -> None:
+    embedded.keep_running(environment(home))
+    with embedded.embedded_server(environment(home)):
+        with pytest.raises(Refused, match="in use"):
+            embedded.stop(environment(home), force=False)
+        assert embedded.state(environment(home)).kept
+
+        assert embedded.stop(environment(home), force=True)
+
+        assert not embedded.state(environment(home)).running
+    wait_until_gone(home)
+
+
+def test_a_server_that_did_not_start_is_not_kept(home: Path) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        embedded.keep_running(environment(home, CUSTIMPORT_MONGOD="/bin/false"))
+
+    assert not embedded.state(environment(home)).kept
+
+
+def test_a_large_log_is_rotated_and_the_journal_stays_small(home: Path) -> None:
+    places = folders(environment(home))
+    with places.log.open("wb") as log:
+        log.truncate(6 * 1024 * 1024)
+
+    finished(start_status(home, 0))
+    wait_until_gone(home)
+
+    assert places.log.stat().st_size < 1024 * 1024
+    assert places.log.with_name("mongod.log.1").stat().st_size > 5 * 1024 * 1024
+    # an option that mongod hands on to its engine unchecked: without it the journal takes 300 MB
+    used = sum(file.stat().st_blocks * 512 for file in places.data.rglob("*") if file.is_file())
+    assert used < 60 * 1024 * 1024
+
+
+def test_too_little_disk_is_said_before_anything_starts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 10**8, 10**8))
+    with (
+        pytest.raises(DatabaseUnavailable, match="only 95 MB of disk"),
+        embedded.embedded_server(environment(home)),
+    ):
+        raise AssertionError("unreachable")
+    assert not processes_of(home)
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "inf", "nan"])
+def test_an_impossible_idle_time_is_a_usage_error(home: Path, text: str) -> None:
+    with (
+        pytest.raises(UsageError, match="CUSTIMPORT_EMBEDDED_IDLE_SECONDS"),
+        embedded.embedded_server(environment(home) | {"CUSTIMPORT_EMBEDDED_IDLE_SECONDS": text}),
+    ):
+        raise AssertionError("unreachable")
+
+
 def test_data_outlives_the_server_and_folders_are_private(home: Path) -> None:
     from pymongo import MongoClient
 
@@ -165,10 +256,8 @@ def test_data_outlives_the_server_and_folders_are_private(home: Path) -> None:
 def test_any_folder_works(home: Path, name: str) -> None:
     folder = home / name
     folder.mkdir()
-    runtime = home / "run"
-    runtime.mkdir(mode=0o700)
 
-    stdout, _ = finished(start_status(folder, 0.2, XDG_RUNTIME_DIR=str(runtime)))
+    stdout, _ = finished(start_status(folder, 0.2))
 
     assert json.loads(stdout)["embedded"]
     wait_until_gone(folder)

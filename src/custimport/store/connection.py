@@ -92,7 +92,8 @@ def resolve_target(
                 hint=f"give --uri mongodb://HOST:27017, or set {ENVIRONMENT_URI[0]}",
             )
         return Target(None, database or DEFAULT_DATABASE, "embedded")
-    return Target(found, database or _database_of(found, origin), origin)
+    of_the_uri = _database_of(found, origin)
+    return Target(found, database or of_the_uri, origin)
 
 
 def _authority(after_scheme: str) -> str:
@@ -151,8 +152,17 @@ def _database_of(uri: str, origin: str) -> str:
         if uri.startswith("mongodb+srv://"):
             return rest.partition("?")[0].partition("/")[2] or DEFAULT_DATABASE
         return parse_uri(uri)["database"] or DEFAULT_DATABASE
+    except OSError as error:
+        raise _unreadable_file(origin, error) from None
     except (PyMongoError, ValueError) as error:
         raise _unusable_uri(origin) from error
+
+
+def _unreadable_file(origin: str, error: OSError) -> UsageError:
+    return UsageError(
+        f"a file that the MongoDB URI from {origin} names cannot be read: {error}",
+        hint="see tlsCAFile and tlsCertificateKeyFile in it",
+    )
 
 
 def _unusable_uri(origin: str) -> UsageError:
@@ -201,11 +211,7 @@ def _connected(target: Target, uri: str) -> Iterator[Store]:
     try:
         client: MongoClient[Document] = MongoClient(uri, tz_aware=True, appname="custimport", **_defaults(uri))
     except OSError as error:
-        # a certificate; the driver names the file in some versions only
-        raise UsageError(
-            f"a file that the MongoDB URI from {target.origin} names cannot be read: {error.strerror or error}",
-            hint="see tlsCAFile and tlsCertificateKeyFile",
-        ) from None
+        raise _unreadable_file(target.origin, error) from None
     except InvalidURI as error:
         raise _unusable_uri(target.origin) from error
     except ConfigurationError as error:
