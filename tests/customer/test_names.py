@@ -1,6 +1,7 @@
 """Names: NFC, 1 to 200 code points, nothing that steers a terminal, something to see."""
 
 import unicodedata
+from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -62,3 +63,28 @@ def test_the_message_names_the_character_and_its_place() -> None:
 
     assert isinstance(found, RowError)
     assert "U+0000 at position 5" in found.message
+
+
+def test_the_place_counts_from_the_cells_own_beginning() -> None:
+    found = stored_full_name("\x1f Al\x1fice")
+
+    assert isinstance(found, RowError)
+    assert "U+001F at position 5" in found.message
+
+
+@pytest.mark.parametrize("text", ["a" + "\u0301\u0323" * 60_000, "\u0323\u0301" * 60_000, "\u1100\u1161" * 60_000])
+def test_a_name_of_piled_up_marks_is_refused_at_once(text: str) -> None:
+    begun = perf_counter()
+
+    found = stored_full_name(text)
+
+    assert isinstance(found, RowError)
+    assert found.code is Code.TOO_LONG
+    assert perf_counter() - begun < 0.5
+
+
+def test_no_code_point_shrinks_to_less_than_a_quarter_under_nfc() -> None:
+    """What makes it safe to refuse very long names without normalising them."""
+    longest = max(len(unicodedata.normalize("NFD", chr(point))) for point in range(0x110000))
+
+    assert longest == 4

@@ -1,18 +1,20 @@
 """Headers are understood, or refused with what to do."""
 
+from time import perf_counter
+
 import pytest
-from tests.pipeline.test_parsing_properties import Blocks, chunks_of, outcomes
 
 from custimport.errors import InputUnreadable, UsageError
 from custimport.pipeline.header import separator_of, understand, without_neutraliser
 from custimport.pipeline.parsing import parse
 from custimport.records import InputOptions
+from tests.pipeline.test_parsing_properties import Blocks, chunks_of, outcomes
 
 PLAIN = "full_name,email,date_of_birth,timezone"
 
 
 def header_of(line: str, delimiter: str | None = None, **column_map: str):
-    return understand(line, "x.csv", column_map, delimiter, '"').header
+    return understand([line], "x.csv", column_map, delimiter, '"').header
 
 
 @pytest.mark.parametrize(
@@ -169,3 +171,79 @@ def test_a_cell_over_the_limit_is_kept_whole_in_its_rejection() -> None:
     assert code == "cell-too-large"
     assert cells == (cell, "b", "c", "d")
     assert records(f"{PLAIN}\n{cell[1:]},b,c,d\n")[0][2] == (cell[1:], "b", "c", "d")
+
+
+def test_a_quote_within_a_column_name_does_not_take_the_first_row_along() -> None:
+    assert [record[2] for record in records(PLAIN + ',height 5"\na,b,c,d,6"\ne,f,g,h,i\n')] == [
+        ("a", "b", "c", "d", '6"'),
+        ("e", "f", "g", "h", "i"),
+    ]
+
+
+def test_a_column_name_may_hold_a_line_break() -> None:
+    assert records(PLAIN + ',"two\nlines"\na,b,c,d,e\n') == [(1, 3, ("a", "b", "c", "d", "e"))]
+
+
+def test_a_separator_that_is_the_quote_character_is_not_taken() -> None:
+    assert [record[2] for record in records('sep="\n' + PLAIN + "\na,b,c,d\n")] == [("a", "b", "c", "d")]
+
+
+def test_a_header_beyond_any_line_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("custimport.pipeline.parsing.MAX_RECORD_BYTES", 100)
+
+    with pytest.raises(InputUnreadable, match="the header has more than 100 characters"):
+        records(PLAIN + "," + "x" * 100 + "\na,b,c,d,e\n")
+
+
+@pytest.mark.parametrize("columns", ["a," * 50_000, "".join(f"{n}," for n in range(50_000))])
+def test_a_header_of_very_many_columns_is_understood_or_refused_in_time(columns: str) -> None:
+    begun = perf_counter()
+
+    assert len(header_of(columns + PLAIN).columns) == 50_004
+    with pytest.raises(InputUnreadable):
+        header_of(columns + "email")
+    assert perf_counter() - begun < 5
+
+
+def test_names_made_unique_do_not_meet_names_of_the_file() -> None:
+    assert header_of(PLAIN + ",a,a,a#2,a,a#2").columns[4:] == ("a", "a#3", "a#2", "a#4", "a#2#2")
+
+
+@pytest.mark.parametrize("typed", ["[" * 100_000, "[1]", "{}", '["a", 1]', "[]", "null", "9" * 5000])
+def test_whatever_stands_in_the_extra_cells_costs_only_its_row(typed: str) -> None:
+    cell = '"' + typed.replace('"', '""') + '"'
+    found = records(PLAIN + f",rejection_extra_cells\na,b,c,d,{cell}\ne,f,g,h,\n")
+
+    assert [record[2] for record in found] == ["too-many-cells", ("e", "f", "g", "h")]
+
+
+@pytest.mark.parametrize("encoding", ["nosuch", "rot13", "idna", "punycode", "undefined", "base64", "a\0b", "é"])
+def test_an_encoding_that_gives_no_text_is_wrong_usage(encoding: str) -> None:
+    with pytest.raises(UsageError, match="--encoding"):
+        records(PLAIN, encoding=encoding)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 2, 3, 4, 100])
+def test_two_byte_order_marks_are_dropped_with_a_warning(block_bytes: int) -> None:
+    parsed = parse(Blocks(b"\xef\xbb\xbf" * 2 + (PLAIN + "\na,b,c,d\n").encode(), block_bytes), InputOptions(), 10)
+
+    assert parsed.header.columns[0] == "full_name"
+    assert any("two byte order marks" in warning for warning in parsed.warnings)
+
+
+@pytest.mark.parametrize("extra", range(4))
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_where_a_line_is_cut_does_not_depend_on_blocks_and_neighbours(
+    monkeypatch: pytest.MonkeyPatch, extra: int, end: str
+) -> None:
+    monkeypatch.setattr("custimport.pipeline.parsing.MAX_RECORD_BYTES", 100)
+    text = "\n".join([PLAIN, "a,b,c," + "d" * (94 + extra), "x" * 500, "e,f,g,h", ""]).replace("\n", end).encode()
+
+    expected = [
+        (1, ("cell-too-large" if extra else ("a", "b", "c", "d" * 94))),
+        (2, "cell-too-large"),
+        (3, ("e", "f", "g", "h")),
+    ]
+    for block_bytes in (1, 7, 101, 102, 10_000):
+        found = outcomes(list(parse(Blocks(text, block_bytes), InputOptions(), 10).chunks))
+        assert [(record[0], record[2]) for record in found] == expected

@@ -53,8 +53,7 @@ def without_neutraliser(cell: str) -> str:
 def understand(
     lines: Sequence[str], file: str, column_map: Mapping[str, str], delimiter: str | None, quotechar: str
 ) -> UnderstoodHeader:
-    """The header that begins `lines`, under the delimiter that fits it; where no column's name holds a line break in
-    quotes it is the first of them.
+    """The header that begins `lines`, under the delimiter that fits it.
 
     Raises `InputUnreadable` if it lacks a field or has one twice, naming what was found and the `--map` to write;
     `UsageError` for a `--map` to a field that does not exist.
@@ -66,7 +65,10 @@ def understand(
     problems: list[tuple[int, InputUnreadable]] = []
     for candidate in candidates:
         reader = csv.reader(lines, delimiter=candidate, quotechar=quotechar)
-        cells = next(reader, [])
+        try:
+            cells = next(reader, [])
+        except csv.Error:
+            cells = []
         found = _understood(cells, file, column_map, candidate, reader.line_num)
         if isinstance(found, UnderstoodHeader):
             return found

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
+from custimport.errors import InputUnreadable
 from custimport.pipeline.text import Lines
 
 
@@ -11,6 +12,7 @@ class LineWindow:
 
     Offsets are 0-based from the next line to take; `number` is that line's physical number, 1-based. What is taken is
     counted and hashed as UTF-8, so that the same text gives the same position whatever its encoding or compression.
+    Where the input fails, its error is raised when somebody needs a line that was not read; those before it are good.
     """
 
     def __init__(self, batches: Iterator[Lines]) -> None:
@@ -21,11 +23,16 @@ class LineWindow:
         self._at = 0
         self._truncated: set[int] = set()
         self._digest = hashlib.sha256()
+        self._failure: InputUnreadable | None = None
 
     def peek(self, count: int) -> list[str]:
-        """The next `count` lines, fewer only at the end of the file."""
-        while len(self._lines) - self._at < count:
-            batch = next(self._batches, None)
+        """The next `count` lines; fewer at the end of the file, or of what could be read of it, if there are any."""
+        while len(self._lines) - self._at < count and self._failure is None:
+            try:
+                batch = next(self._batches, None)
+            except InputUnreadable as error:
+                self._failure = error
+                break
             if batch is None:
                 break
             del self._lines[: self._at]
@@ -33,14 +40,21 @@ class LineWindow:
             first = self.number + len(self._lines)
             self._truncated.update(first + offset for offset in batch.truncated)
             self._lines += batch.texts
-        return self._lines[self._at : self._at + count]
+        found = self._lines[self._at : self._at + count]
+        if not found and self._failure is not None:
+            raise self._failure
+        return found
 
     def line(self, offset: int) -> str | None:
         """The line at an offset, None after the end of the file."""
         if self._at + offset >= len(self._lines):
             self.peek(offset + 1)
         at = self._at + offset
-        return self._lines[at] if at < len(self._lines) else None
+        if at < len(self._lines):
+            return self._lines[at]
+        if self._failure is not None:
+            raise self._failure
+        return None
 
     def is_truncated(self, offset: int) -> bool:
         """Whether the line at an offset was longer than any line may be, and its rest passed over."""

@@ -11,6 +11,7 @@ from custimport.pipeline.header import UnderstoodHeader, separator_of, understan
 from custimport.pipeline.lines import LineWindow
 from custimport.pipeline.quotes import Dialect, OpenQuotes
 from custimport.pipeline.records_from_cells import RecordMaker
+from custimport.pipeline.resuming import position_within, rows_up_to
 from custimport.pipeline.text import TextReader, escaped, has_undecodable, likely_encoding, undecodable_bytes
 from custimport.records import Header, InputOptions, ParsedRows, Position, Rejection
 from custimport.settings import (
@@ -150,37 +151,55 @@ class _Parser:
         self._sample = b""
 
     def chunks(self, chunk_rows: int, warnings: list[str]) -> Iterator[ParsedRows]:
-        """The records in file order, `chunk_rows` in each chunk but the last; streams."""
+        """The records in file order, `chunk_rows` in each chunk but the last; streams.
+
+        Where the input fails, the records before that place come first, and then the error.
+        """
         rows = _Rows()
-        count = 0
-        while window := self._window.peek(min(WINDOW_LINES, chunk_rows - len(rows))):
-            records = self._cut_all(window)
-            if records is None:
-                self._cut_each(len(window), rows, count)
-            else:
-                first = count + len(rows) + 1
-                rows.numbers.extend(range(first, first + len(records)))
-                rows.lines.extend(range(self._window.number, self._window.number + len(records)))
-                rows.cells.extend(records)
-                self._window.take(len(records))
-            if len(rows) == chunk_rows:
-                count += chunk_rows
-                yield self._chunk(rows, count)
-                rows = _Rows()
+        end = Position()
+        try:
+            while self._read_into(rows, chunk_rows, end.row):
+                if len(rows) == chunk_rows:
+                    end = self._position(end.row + chunk_rows)
+                    yield _chunk(rows, end)
+                    rows = _Rows()
+        except InputUnreadable:
+            if len(rows):
+                yield _chunk(rows, self._position_within(rows, end))
+            raise
         if len(rows):
-            yield self._chunk(rows, count + len(rows))
+            yield _chunk(rows, self._position(end.row + len(rows)))
         self._suggest_encoding(warnings)
 
-    def _chunk(self, rows: _Rows, last_row: int) -> ParsedRows:
+    def _read_into(self, rows: _Rows, chunk_rows: int, rows_before: int) -> bool:
+        """Adds some records to the chunk, at most `chunk_rows` in all; false at the end of the file."""
+        window = self._window.peek(min(WINDOW_LINES, chunk_rows - len(rows)))
+        records = self._cut_all(window) if window else []
+        if records is None:
+            self._cut_each(len(window), rows, rows_before)
+        elif records:
+            first = rows_before + len(rows) + 1
+            rows.numbers.extend(range(first, first + len(records)))
+            rows.lines.extend(range(self._window.number, self._window.number + len(records)))
+            rows.cells.extend(records)
+            self._window.take(len(records))
+        return bool(window)
+
+    def _position(self, last_row: int) -> Position:
         window = self._window
-        position = Position(
+        return Position(
             row=last_row,
             line=window.number - 1,
             content_bytes=window.content_bytes,
             content_sha256=window.content_sha256(),
             source_bytes=self._content.bytes_read,
         )
-        return ParsedRows(rows.numbers, rows.lines, rows.cells, rows.rejections, position)
+
+    def _position_within(self, rows: _Rows, chunk_begins: Position) -> Position:
+        """Where reading ended before the chunk was whole: a mended file has the same chunk, with more rows."""
+        chunk = _chunk(rows, chunk_begins)
+        last_row = chunk_begins.row + len(rows)
+        return position_within(chunk_begins, rows_up_to(chunk, last_row), self._content.bytes_read)
 
     def _cut_all(self, window: list[str]) -> list[list[str]] | None:
         """The records of the lines if every line is one ordinary record, None if one of them needs a look."""
@@ -265,6 +284,10 @@ class _Parser:
 
 MAX_SAMPLE_BYTES: Final = 65_536
 """Bytes of undecodable lines kept to guess the encoding."""
+
+
+def _chunk(rows: _Rows, position: Position) -> ParsedRows:
+    return ParsedRows(rows.numbers, rows.lines, rows.cells, rows.rejections, position)
 
 
 def _without_cells(number: int, line: int, code: Code, message: str, raw: str) -> Rejection:

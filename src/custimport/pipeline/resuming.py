@@ -31,7 +31,7 @@ def after_checkpoint(chunks: Iterable[ParsedRows], checkpoint: Position) -> Iter
                 raise _changed(checkpoint)
         elif inside:
             inside = False
-            if rows_digest(_rows_up_to(chunk, checkpoint.row)) != checkpoint.rows_sha256:
+            if rows_digest(rows_up_to(chunk, checkpoint.row)) != checkpoint.rows_sha256:
                 raise _changed(checkpoint)
             rest = _rest(chunk, checkpoint.row)
             if rest.numbers or rest.rejections:
@@ -52,25 +52,29 @@ def up_to_row(chunk: ValidatedRows, last_row: int, start: Position) -> Validated
     rows: list[Row] = [(row.row, row.line, row.cells, None) for row in valid]
     rows += [(rejection.row, rejection.line, rejection.cells, rejection.raw) for rejection in rejections]
     rows.sort(key=lambda row: row[0])
-    position = replace(
+    return ValidatedRows(valid, rejections, position_within(start, rows, chunk.position.source_bytes))
+
+
+def position_within(start: Position, rows: Sequence[Row], source_bytes: int) -> Position:
+    """The position after `rows`, which follow `start` and do not end their chunk."""
+    return replace(
         start,
-        row=last_row,
+        row=start.row + len(rows),
         line=rows[-1][1] if rows else start.line,
-        rows_sha256=rows_digest(rows),
-        source_bytes=chunk.position.source_bytes,
+        rows_sha256=rows_digest(rows, start.rows_sha256),
+        source_bytes=source_bytes,
     )
-    return ValidatedRows(valid, rejections, position)
 
 
-def rows_digest(rows: Iterable[Row]) -> str:
-    """SHA-256, as hex digits, of rows given as number, line, cells and raw text."""
-    digest = hashlib.sha256()
+def rows_digest(rows: Iterable[Row], digest: str = "") -> str:
+    """Hex digits for rows given as number, line, cells and raw text, going on from the digest of those before them."""
     for number, line, cells, raw in rows:
-        digest.update(json.dumps([number, line, list(cells), raw]).encode())
-    return digest.hexdigest()
+        digest = hashlib.sha256(json.dumps([digest, number, line, list(cells), raw]).encode()).hexdigest()
+    return digest
 
 
-def _rows_up_to(chunk: ParsedRows, last_row: int) -> list[Row]:
+def rows_up_to(chunk: ParsedRows, last_row: int) -> list[Row]:
+    """The chunk's rows up to and including `last_row`."""
     rows: list[Row] = [
         (number, line, cells, None)
         for number, line, cells in zip(chunk.numbers, chunk.lines, chunk.cells, strict=True)

@@ -97,8 +97,8 @@ class TextReader:
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
         begun, marks = False, 0
         while True:
-            following = next(self._blocks, None)
-            text = self._decoded(decoder, block, final=following is None)
+            # not one block ahead: what was read before an archive's damage is good
+            text = self._decoded(decoder, block, final=not block)
             if not begun and text:
                 bare = text.lstrip(_BYTE_ORDER_MARK)
                 marks += len(text) - len(bare)
@@ -107,9 +107,9 @@ class TextReader:
                 text = bare
             if text:
                 yield text
-            if following is None:
+            if not block:
                 return
-            block = following
+            block = next(filter(None, self._blocks), b"")
 
     def _decoded(self, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -> str:
         """The text of a block; where it fails, its bad bytes are kept as halves of surrogate pairs."""
