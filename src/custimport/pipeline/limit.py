@@ -1,7 +1,9 @@
 """`--max-rejections`: how many rejected rows an import may have, and at which row it stops."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, Self
 
 from custimport.errors import UsageError
@@ -9,32 +11,31 @@ from custimport.errors import UsageError
 PERCENTAGE_COUNTS_FROM_ROWS: Final = 1_000
 """Below that a percentage says nothing: one bad row of the first ten is no tenth of the file."""
 
+_ROWS: Final = re.compile("[0-9]{1,18}")
+_PERCENTAGE: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,9})?%")
+
 
 @dataclass(frozen=True, slots=True)
 class RejectionLimit:
     """At most `rows` rejections, or `percent` of the rows read (0 to 100); None for no limit."""
 
     rows: int | None = None
-    percent: float | None = None
+    percent: Decimal | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> Self:
         """The limit that `N` or `N%` says; raises `UsageError` for anything else."""
         if text is None:
             return cls()
-        digits = text.strip().removesuffix("%")
-        is_percentage = digits != text.strip()
-        try:
-            number = float(digits) if is_percentage else int(digits)
-        except ValueError:
-            number = -1
-        if not 0 <= number <= (100 if is_percentage else 2**63):
-            raise UsageError(f"--max-rejections {text!r} is not a limit", hint="give a number of rows, or 0% to 100%")
-        return cls(percent=float(number)) if is_percentage else cls(rows=int(number))
+        if _ROWS.fullmatch(text.strip()):
+            return cls(rows=int(text))
+        if _PERCENTAGE.fullmatch(text.strip()) and (percent := Decimal(text.strip().removesuffix("%"))) <= 100:
+            return cls(percent=percent)
+        raise UsageError(f"--max-rejections {text!r} is not a limit", hint="give a number of rows, or 0% to 100%")
 
     def __str__(self) -> str:
         if self.percent is not None:
-            return f"{self.percent:g}%"
+            return f"{self.percent}%"
         return "none" if self.rows is None else str(self.rows)
 
     def allows(self, read: int, rejected: int, *, at_end: bool = False) -> bool:
