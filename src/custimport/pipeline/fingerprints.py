@@ -18,8 +18,10 @@ class FingerprintTable:
     """
 
     def __init__(self) -> None:
-        self._keys = [array("Q", bytes(8 * FIRST_SLOTS)) for _ in range(PARTITIONS)]
-        self._values = [array("Q", bytes(8 * FIRST_SLOTS)) for _ in range(PARTITIONS)]
+        # of different sizes, so that they do not all grow at about the same number of entries
+        sizes = [int(FIRST_SLOTS * GROWTH ** (part / PARTITIONS)) for part in range(PARTITIONS)]
+        self._keys = [array("Q", bytes(8 * slots)) for slots in sizes]
+        self._values = [array("Q", bytes(8 * slots)) for slots in sizes]
         self._used = [0] * PARTITIONS
 
     def __len__(self) -> int:
