@@ -151,7 +151,7 @@ def test_a_killed_client_does_not_keep_the_server(home: Path) -> None:
 
 
 def test_a_quick_succession_of_runs_always_finds_a_server(home: Path) -> None:
-    for _ in range(6):
+    for _ in range(4):
         finished(start_status(home, 0))
     wait_until_gone(home)
 
@@ -179,7 +179,7 @@ def test_a_kept_server_runs_until_it_is_stopped(home: Path) -> None:
 
 
 def test_a_start_right_after_a_stop_is_not_disturbed_by_the_old_guard(home: Path) -> None:
-    for _ in range(5):
+    for _ in range(3):
         embedded.keep_running(environment(home))
         assert embedded.stop(environment(home), force=False)
     wait_until_gone(home)
@@ -252,12 +252,12 @@ def test_data_outlives_the_server_and_folders_are_private(home: Path) -> None:
     assert places.log.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("name", ["a b", "ümlaut", "with,comma", "with:colon", "x" * 90])
+@pytest.mark.parametrize("name", ["ümlaut 100% a+b@c", "with,comma", "with:colon", "x" * 90])
 def test_any_folder_works(home: Path, name: str) -> None:
     folder = home / name
     folder.mkdir()
 
-    stdout, _ = finished(start_status(folder, 0.2))
+    stdout, _ = finished(start_status(folder, 0))
 
     assert json.loads(stdout)["embedded"]
     wait_until_gone(folder)
