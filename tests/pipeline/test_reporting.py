@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.pipeline.test_parsing_properties import chunks_of
 
 from custimport.customer.codes import Code, RowError
 from custimport.errors import UsageError
@@ -23,6 +22,7 @@ from custimport.pipeline.reporting import (
 )
 from custimport.pipeline.summary_json import summary_document
 from custimport.records import ImportSummary, Policy, Rejection, RowCounts, Status
+from tests.pipeline.test_parsing_properties import chunks_of
 
 COLUMNS = ("full_name", "email", "date_of_birth", "timezone")
 STARTED = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.pipeline.test_reporting import BLANK, COLUMNS, SUMMARY
 
 from custimport.errors import OutputUnwritable, UsageError
 from custimport.pipeline.reports import ImportReports, ReportFile, check_report_paths, plain_name
 from custimport.records import Header, Rejection
+from tests.pipeline.test_reporting import BLANK, COLUMNS, SUMMARY
 
 HEADER = Header(COLUMNS, (0, 1, 2, 3), ",")
 REJECTION = Rejection(1, 2, ["a", "b", "c", "d"], (BLANK,))
