@@ -247,3 +247,15 @@ def test_where_a_line_is_cut_does_not_depend_on_blocks_and_neighbours(
     for block_bytes in (1, 7, 101, 102, 10_000):
         found = outcomes(list(parse(Blocks(text, block_bytes), InputOptions(), 10).chunks))
         assert [(record[0], record[2]) for record in found] == expected
+
+
+def test_halves_of_surrogate_pairs_are_no_text_whatever_codec_gives_them() -> None:
+    content = (PLAIN + "\n").encode() + b"+2AA-,b,c,d\ne,f,g,h\n"
+
+    assert [record[2:4] for record in outcomes(chunks_of(content, encoding="utf-7"))] == [
+        ("encoding-error", r"\uD800,b,c,d"),
+        (("e", "f", "g", "h"),),
+    ]
+    for encoding in ("unicode_escape", "raw_unicode_escape"):
+        content = (PLAIN + "\n").encode() + rb"\ud800,b,c,d" + b"\n"
+        assert outcomes(chunks_of(content, encoding=encoding))[0][2] == "encoding-error"

@@ -25,7 +25,9 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 FIRST_UNDECODABLE: Final = "\udc00"
 LAST_UNDECODABLE: Final = "\udcff"
 _FOREIGN_CHARACTER: Final = re.compile(f"[^\x00-\x7f{_BYTE_ORDER_MARK}{FIRST_UNDECODABLE}-{LAST_UNDECODABLE}]")
-_UNDECODABLE_CHARACTER: Final = re.compile(f"[{FIRST_UNDECODABLE}-{LAST_UNDECODABLE}]")
+_UNDECODABLE_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_CODECS_THAT_GIVE_HALVES: Final = frozenset({"utf-7", "unicode-escape", "raw-unicode-escape"})
+"""Their input can spell one half of a surrogate pair, which is no text and cannot be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class TextReader:
     """Decodes a content and cuts it into lines: LF, CRLF and CR end a line, nothing else.
 
     `encoding` is known after the first lines; `double_mark` says that a second byte order mark was dropped,
-    `has_undecodable` that some block so far held bytes that are no text, `has_foreign_text` that some held text
-    beyond ASCII that is.
+    `has_undecodable` that some block so far may have held bytes that are no text, `has_foreign_text` that some held
+    text beyond ASCII that is.
     """
 
     def __init__(self, blocks: Iterable[bytes], encoding: str | None, max_line_characters: int) -> None:
@@ -94,6 +96,7 @@ class TextReader:
                 break
             block += more
         self.encoding = _effective_encoding(self.encoding, block)
+        self.has_undecodable = self.encoding.replace("_", "-") in _CODECS_THAT_GIVE_HALVES
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
         begun, marks = False, 0
         while True:
@@ -178,10 +181,12 @@ def has_undecodable(text: str) -> bool:
 
 
 def escaped(text: str) -> str:
-    r"""The text with its undecodable bytes written as \xNN."""
+    r"""The text with its undecodable bytes written as \xNN, other halves of surrogate pairs as \uNNNN."""
     return "".join(
         f"\\x{ord(character) - ord(FIRST_UNDECODABLE):02X}"
         if FIRST_UNDECODABLE <= character <= LAST_UNDECODABLE
+        else f"\\u{ord(character):04X}"
+        if _UNDECODABLE_CHARACTER.match(character)
         else character
         for character in text
     )
