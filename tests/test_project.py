@@ -69,3 +69,11 @@ def test_links_in_the_docs_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_folder_map_names_every_module_and_no_other() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    folder_map = page.split("```")[3].partition("\ntests/")[0]
+
+    modules = {path.name for path in (ROOT / "src").rglob("*.py")} - {"__init__.py", "__main__.py"}
+    assert set(re.findall(r"\w+\.py", folder_map)) == modules
