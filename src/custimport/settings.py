@@ -47,6 +47,8 @@ FINGERPRINT_BYTES_A_ROW: Final = 32
 DEFAULT_DATABASE: Final = "custimport"
 CONNECT_TIMEOUT_MS: Final = 10_000
 """Finding a usable server; an operator at a terminal waits no longer than this for "not reachable"."""
+IMPORT_SERVER_WAIT_MS: Final = 1_500
+"""The same within an import, which waits an outage out by itself, and must end within two seconds when asked to."""
 SOCKET_TIMEOUT_MS: Final = 60_000
 """One reply; a majority write on a busy replica set can take many seconds."""
 

@@ -84,12 +84,10 @@ class StoreDestination:
         from custimport.store.journal import ImportJournal
         from custimport.store.patience import Patience
 
-        def patience() -> Patience:
-            return Patience(run.retry_for_seconds, run.stop, run.progress.waiting)
-
+        patience = Patience(run.retry_for_seconds, run.stop, run.progress.waiting)
         customers = self._store.database[CUSTOMERS]
         target = self._store.target.description()
-        journal = ImportJournal(self._store.database, import_id, beginning, patience(), target=target)
+        journal = ImportJournal(self._store.database, import_id, beginning, patience, target=target)
 
         def settle(
             chunks: Iterable[ValidatedRows], start: StartingPoint, limit: RejectionLimit, stop: threading.Event
@@ -99,7 +97,7 @@ class StoreDestination:
                     customers,
                     import_id,
                     run.job.policy,
-                    patience=patience(),
+                    patience=patience,
                     lease=journal,
                     checkpoint_row=lambda: journal.checkpoint_row,
                 )

@@ -168,7 +168,7 @@ def load(
     """
     if resume is not None:
         resumed = resume_request(context, resume, files or [])
-        with session.open_store(uri, database, announce=True, quiet=quiet) as store:
+        with session.open_store_for_import(uri, database, quiet=quiet) as store:
             result = resuming.resume(resumed, store)
         show_result(result, json=json, quiet=quiet, rehearsal=False)
     if not files:
@@ -184,7 +184,7 @@ def load(
         quiet=quiet,
         progress=not no_progress,
     )
-    with session.open_store(uri, database, announce=True, quiet=quiet) as store:
+    with session.open_store_for_import(uri, database, quiet=quiet) as store:
         result = importing.run_files(request, session.destination(store, dry_run=dry_run))
     show_result(result, json=json, quiet=quiet, rehearsal=dry_run)
 

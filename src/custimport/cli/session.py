@@ -18,6 +18,7 @@ from custimport.cli.terminal import note
 from custimport.errors import Refused
 from custimport.pipeline import reporting
 from custimport.pipeline.reporting import ReportFormat
+from custimport.settings import IMPORT_SERVER_WAIT_MS
 
 if TYPE_CHECKING:
     from custimport.store.connection import Store
@@ -25,19 +26,27 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_store(
-    uri: str | None, database: str | None, *, announce: bool = False, quiet: bool = False
-) -> "Iterator[Store]":
-    """A connected store; what goes wrong with the database leaves as a `DatabaseError`.
+def open_store(uri: str | None, database: str | None) -> "Iterator[Store]":
+    """A connected store; what goes wrong with the database leaves as a `DatabaseError`."""
+    from custimport.store import connection
 
-    `announce` names the target on standard error first, unless `quiet`.
+    target = connection.resolve_target(uri, database, os.environ, Path.cwd())
+    with connection.translated_errors(target.description()), connection.open_store(target, os.environ) as store:
+        yield store
+
+
+@contextmanager
+def open_store_for_import(uri: str | None, database: str | None, *, quiet: bool) -> "Iterator[Store]":
+    """A store whose operations fail fast, because an import waits outages out by itself.
+
+    Names the target on standard error first, unless `quiet`: what is loaded into the wrong place is hard to take back.
     """
     from custimport.store import connection
 
     target = connection.resolve_target(uri, database, os.environ, Path.cwd())
-    if announce:
-        note(f"target: {target.description()}", quiet=quiet)
-    with connection.translated_errors(target.description()), connection.open_store(target, os.environ) as store:
+    note(f"target: {target.description()}", quiet=quiet)
+    opened = connection.open_store(target, os.environ, server_wait_ms=IMPORT_SERVER_WAIT_MS)
+    with connection.translated_errors(target.description()), opened as store:
         yield store
 
 

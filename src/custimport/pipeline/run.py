@@ -19,6 +19,7 @@ from custimport.records import (
     Header,
     ImportSummary,
     InputOptions,
+    ParsedRows,
     Policy,
     Position,
     Rejection,
@@ -155,10 +156,16 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     tally = Tally(start.started_at or around.now(), start.counts, Counter(start.by_code), start.position)
     begun = time.monotonic()
     warnings = _Warnings(parsed.warnings, around.listener)
-    around.reports.open(parsed.header, around.journal.import_id)
+    # only who holds the import may touch its reports
     around.journal.begin(parsed.header, tally)
     around.listener.started(source, tally)
     warnings.pass_on()
+    at_end = False
+
+    def to_the_end() -> Iterator[ParsedRows]:
+        nonlocal at_end
+        yield from after_checkpoint(parsed.chunks, start.position)
+        at_end = True
 
     def summary(status: Status) -> ImportSummary:
         elapsed_seconds = start.elapsed_seconds + time.monotonic() - begun
@@ -182,16 +189,16 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
 
     status, error = Status.COMPLETED, None
     try:
+        around.reports.open(parsed.header, around.journal.import_id)
         around.reports.write(around.journal.recorded_before())
-        chunks = after_checkpoint(parsed.chunks, start.position)
-        validated = validate(chunks, parsed.header, job.rules)
+        validated = validate(to_the_end(), parsed.header, job.rules)
         for settled in around.settle(validated, start, job.limit, around.stop):
             around.journal.record(settled.rejections)
             around.reports.write(settled.rejections)
             tally.add(settled)
             around.journal.settled(tally)
             warnings.pass_on()
-        status, error = _ending(job, tally, around.stop)
+        status, error = _ending(job, tally, around.stop, at_end=at_end)
     except CustimportError as problem:
         status, error = Status.INTERRUPTED, problem
     except BaseException:
@@ -202,10 +209,10 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     return _finished(summary(status), error, around)
 
 
-def _ending(job: ImportJob, tally: Tally, stop: StopRequest) -> tuple[Status, CustimportError | None]:
+def _ending(job: ImportJob, tally: Tally, stop: StopRequest, *, at_end: bool) -> tuple[Status, CustimportError | None]:
     """How an import stands when its last row is settled, or the last one before it was told to stop."""
     read, rejected = tally.counts.read, tally.counts.rejected
-    if stop.is_set():
+    if stop.is_set() and not at_end:
         name = "SIGTERM" if stop.exit_code is ExitCode.SIGTERM else "SIGINT"
         where = f"{job.file}: stopped by {name} after row {read}, line {tally.position.line}"
         return Status.INTERRUPTED, Interrupted(where, exit_code=stop.exit_code)

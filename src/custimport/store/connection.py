@@ -191,25 +191,31 @@ def _masked_option(option: str) -> str:
 
 
 @contextmanager
-def open_store(target: Target, environment: Mapping[str, str] = os.environ) -> Iterator[Store]:
+def open_store(
+    target: Target, environment: Mapping[str, str] = os.environ, server_wait_ms: int = CONNECT_TIMEOUT_MS
+) -> Iterator[Store]:
     """A connected store that answered a ping. Writes are journaled and by majority unless the URI says otherwise.
+
+    `server_wait_ms`: how long one operation looks for a server that is away, before it fails as an outage.
 
     Errors of the driver leave as they are: `translated_errors` belongs around it.
     """
     if target.uri is None:
         from custimport.store.embedded import embedded_server
 
-        with embedded_server(environment) as uri, _connected(target, uri) as store:
+        with embedded_server(environment) as uri, _connected(target, uri, server_wait_ms) as store:
             yield store
     else:
-        with _connected(target, target.uri) as store:
+        with _connected(target, target.uri, server_wait_ms) as store:
             yield store
 
 
 @contextmanager
-def _connected(target: Target, uri: str) -> Iterator[Store]:
+def _connected(target: Target, uri: str, server_wait_ms: int) -> Iterator[Store]:
     try:
-        client: MongoClient[Document] = MongoClient(uri, tz_aware=True, appname="custimport", **_defaults(uri))
+        client: MongoClient[Document] = MongoClient(
+            uri, tz_aware=True, appname="custimport", **_defaults(uri, server_wait_ms)
+        )
     except OSError as error:
         raise _unreadable_file(target.origin, error) from None
     except InvalidURI as error:
@@ -234,10 +240,10 @@ def _connected(target: Target, uri: str) -> Iterator[Store]:
         yield Store(target, client, database)
 
 
-def _defaults(uri: str) -> dict[str, Any]:
+def _defaults(uri: str, server_wait_ms: int) -> dict[str, Any]:
     """Client options for what the URI leaves open."""
     defaults: dict[str, int] = {
-        "serverSelectionTimeoutMS": CONNECT_TIMEOUT_MS,
+        "serverSelectionTimeoutMS": server_wait_ms,
         "connectTimeoutMS": CONNECT_TIMEOUT_MS,
         "socketTimeoutMS": SOCKET_TIMEOUT_MS,
     }

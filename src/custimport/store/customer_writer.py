@@ -34,7 +34,7 @@ from custimport.store.documents import (
     utc_now,
 )
 from custimport.store.patience import Patience
-from custimport.store.settled import SettledRows, find_settled, rows_by_email
+from custimport.store.settled import SettledRows, find_settled, rows_by_email, stamped_rows
 
 Document = dict[str, Any]
 
@@ -136,7 +136,7 @@ class CustomerWriter:
                     numbers = [row.row for group in pending.values() for row in group]
                     first, last = min(numbers), max(numbers)
                     settled = find_settled(self._customers, self._import_id, self._policy, first, last)
-                    self._leave_out_settled(pending, outcome, settled)
+                    self._leave_out_settled(dict(pending), pending, outcome, settled)
                     unknown = False
                 self._round(pending, outcome, give_up=fruitless_rounds >= FRUITLESS_ROUNDS)
             except PyMongoError as error:
@@ -178,6 +178,11 @@ class CustomerWriter:
         self._read_first = len(known) >= READ_FIRST_FROM * offered
         changes: list[Change] = []
         for email, stored in known.items():
+            if is_of_import(stored, self._import_id) and email in pending:
+                # an earlier attempt may have arrived only now: then this is our own effect, not somebody's customer
+                own = SettledRows()
+                own.add(stored, self._import_id)
+                self._leave_out_settled({email: pending[email]}, pending, outcome, own)
             group = pending.get(email)
             if group is None:
                 continue
@@ -207,7 +212,7 @@ class CustomerWriter:
         if self._settled_before is not None:
             pending = rows_by_email(rows)
             self._leave_out_recorded(pending, outcome)
-            self._leave_out_settled(pending, outcome, self._settled_before)
+            self._leave_out_settled(dict(pending), pending, outcome, self._settled_before)
             return pending
         if self._read_first or len({row.email for row in rows}) < len(rows):
             return rows_by_email(rows)
@@ -329,14 +334,15 @@ class CustomerWriter:
                 outcome.rejections.extend(recorded)
                 _keep(pending, email, [row for row in group if row.row not in self._recorded])
 
-    def _leave_out_settled(self, pending: Groups, outcome: Outcome, settled: SettledRows) -> None:
-        if not settled.stamps:
+    def _leave_out_settled(self, offered: Groups, pending: Groups, outcome: Outcome, settled: SettledRows) -> None:
+        """Count the settled rows of the offered groups, and take them out of `pending`."""
+        if not settled.newest_with:
             return
-        for email, group in list(pending.items()):
+        for email, group in offered.items():
             numbers = [row.row for row in group]
             left: list[ValidRow] = []
             for row in group:
-                match settled.outcome(row.row, numbers, self._policy):
+                match settled.outcome(row.row, email, numbers, self._policy):
                     case "inserted":
                         outcome.inserted += 1
                     case "updated":
@@ -347,6 +353,11 @@ class CustomerWriter:
                         left.append(row)
             if len(left) < len(group):
                 _keep(pending, email, left)
+
+
+def is_of_import(stored: Document, import_id: bytes) -> bool:
+    """Whether a customer was created or changed by the import, as far as the document was read."""
+    return created_by_import(stored["_id"], import_id) or bool(stamped_rows(stored, import_id))
 
 
 def is_email_conflict(reply: Document) -> bool:

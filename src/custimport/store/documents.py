@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime
 from struct import Struct
 from typing import Any, Final
 
-from bson.binary import Binary
 from bson.objectid import ObjectId
 from bson.raw_bson import RawBSONDocument
 
@@ -78,7 +77,7 @@ def created_by_import(identifier: Any, import_id: bytes) -> bool:
 
 def stamp(import_id: bytes, row: int) -> dict[str, Any]:
     """`created_by` or `updated_by` of a change that this row makes."""
-    return {"import_id": Binary(import_id), "row": row}
+    return {"import_id": import_id, "row": row}
 
 
 def midnight(day: date) -> datetime:

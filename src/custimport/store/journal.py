@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, Final, Protocol
 
-from bson.binary import Binary
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
@@ -80,7 +79,7 @@ class ImportJournal:
     ) -> None:
         self.import_id: str | None = shown_import_id(import_id)
         self.checkpoint_row = beginning.checkpoint_row if isinstance(beginning, Resumed) else 0
-        self._id = Binary(import_id)
+        self._id = import_id
         self._imports = database[IMPORTS]
         self._rejections = database[REJECTIONS]
         self._beginning = beginning

@@ -19,8 +19,9 @@ LONGEST_WAIT_SECONDS: Final = 5.0
 
 
 class Patience:
-    """Counts one outage, from its first failure to the next success; one for each thread.
+    """Counts one outage, from anybody's first failure to anybody's next success; all threads of an import share one.
 
+    Once it has given up, the next failure ends at once: the history is not waited for a second time.
     `stop` ends the waiting at once: whoever presses Ctrl-C during an outage does not want to wait for its end.
     `notify` is told the cause and the seconds of the next wait, and an empty cause when the outage is over.
     """

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from bson.binary import Binary
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
@@ -21,7 +20,7 @@ MAX_COMMAND_CHARACTERS: Final = 8 * 1024 * 1024
 
 def rejection_id(import_id: bytes, row: int) -> Document:
     """The `_id` of a row's rejection."""
-    return {"import_id": Binary(import_id), "row": row}
+    return {"import_id": import_id, "row": row}
 
 
 def to_document(rejection: Rejection, import_id: bytes) -> Document:

@@ -18,26 +18,45 @@ Document = dict[str, Any]
 
 @dataclass(slots=True)
 class SettledRows:
-    """Rows of one import whose effect is in the database: `stamps` holds a set of rows for each touched customer.
+    """Rows of one import whose effect is in the database.
 
-    The first row of a set may have created the customer (then it is in `created`), the others changed it.
+    `created` and `changed` are rows (1-based); `newest_of` says for each e-mail the last row that had an effect on its
+    customer, and `newest_with` the same for each row that had one.
     """
 
     created: set[int] = field(default_factory=set)
-    stamps: dict[int, frozenset[int]] = field(default_factory=dict)
+    changed: set[int] = field(default_factory=set)
+    newest_of: dict[str, int] = field(default_factory=dict)
+    newest_with: dict[int, int] = field(default_factory=dict)
 
-    def outcome(self, row: int, group: Iterable[int], policy: Policy) -> str | None:
+    def add(self, document: Document, import_id: bytes) -> None:
+        """Take in what a customer's document tells of this import."""
+        rows = stamped_rows(document, import_id)
+        self.changed |= rows
+        if created_by_import(document["_id"], import_id):
+            row = row_of(document["_id"])
+            self.created.add(row)
+            rows.add(row)
+        if rows:
+            newest = max(rows)
+            self.newest_of[document["email"]] = newest
+            self.newest_with |= dict.fromkeys(rows, newest)
+
+    def outcome(self, row: int, email: str, group: Iterable[int], policy: Policy) -> str | None:
         """`inserted`, `updated` or `unchanged` for a row that is settled, None for one that is not.
 
-        `group` are the rows of the same e-mail. Rows of one e-mail are applied in file order, so a row before one
-        that left its stamp was looked at, and left none because it changed nothing.
+        `group` are rows of the same e-mail: they still lead to a customer that was given another e-mail meanwhile. Rows
+        of one e-mail are applied in file order, so a row before one that had an effect was looked at, and changed
+        nothing if it left no stamp.
         """
         if row in self.created:
             return "inserted"
-        if row in self.stamps:
+        if row in self.changed:
             return "updated"
-        if policy is Policy.UPDATE and any(later > row for other in group for later in self.stamps.get(other, ())):
-            return "unchanged"
+        if policy is Policy.UPDATE:
+            newest = max([self.newest_of.get(email, 0), *(self.newest_with.get(other, 0) for other in group)])
+            if row < newest:
+                return "unchanged"
         return None
 
 
@@ -57,16 +76,10 @@ def find_settled(
     ]
     found = customers.find(
         {"$or": [{"_id": customer_id_range(import_id, first_row, last_row)}, *by_stamp]},
-        {"created_by": 1, "updated_by": 1, "applied": 1},
+        {"email": 1, "updated_by": 1, "applied": 1},
     )
     for document in found:
-        rows = stamped_rows(document, import_id)
-        if created_by_import(document["_id"], import_id):
-            row = row_of(document["_id"])
-            settled.created.add(row)
-            rows.add(row)
-        for row in rows:
-            settled.stamps[row] = frozenset(rows)
+        settled.add(document, import_id)
     return settled
 
 

@@ -17,6 +17,8 @@ import sys
 import time
 
 LOOK_EVERY_SECONDS = 0.25
+LOOK_WHILE_STARTING_SECONDS = 0.02
+"""Short, so that the socket is seen before anybody can have removed it."""
 PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 
@@ -96,7 +98,8 @@ def watch(mongod: subprocess.Popen[bytes], root: str, socket_path: str, idle_sec
                     mongod.wait()
                     return
                 fcntl.flock(lock, fcntl.LOCK_UN)
-            time.sleep(min(LOOK_EVERY_SECONDS, max(idle_seconds, 0.05)))
+            look_again = LOOK_EVERY_SECONDS if reachable else LOOK_WHILE_STARTING_SECONDS
+            time.sleep(min(look_again, max(idle_seconds, 0.05)))
 
 
 if __name__ == "__main__":
