@@ -109,3 +109,12 @@ def test_a_file_has_its_size() -> None:
     Path("a.csv").write_bytes(b"abc")
     with open_source("a.csv") as source:
         assert (source.name, source.size_bytes) == ("a.csv", 3)
+
+
+def test_an_archive_that_asks_for_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = lzma.compress(TEXT, preset=9)
+    assert b"".join(source_of(content).blocks()) == TEXT
+    monkeypatch.setattr("custimport.pipeline.source.MAX_ARCHIVE_MEMORY_BYTES", 1024 * 1024)
+
+    with pytest.raises(InputUnreadable, match="Memory usage limit"):
+        list(source_of(content).blocks())

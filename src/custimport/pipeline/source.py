@@ -68,10 +68,14 @@ def _zstd() -> Decompressor:
     return decompressor
 
 
+MAX_ARCHIVE_MEMORY_BYTES: Final = 256 * 1024 * 1024
+"""What an xz archive may ask for to be unpacked: `xz -9` asks for 65 MiB, a hostile one for 4 GiB. zstd has a limit of
+its own, 128 MiB; gzip and bzip2 need no more than some MiB."""
+
 _FORMATS: Final[tuple[tuple[bytes, str, Callable[[], Any]], ...]] = (
     (b"\x1f\x8b", "gzip", _Gzip),
     (b"BZh", "bzip2", bz2.BZ2Decompressor),
-    (b"\xfd7zXZ\x00", "xz", lzma.LZMADecompressor),
+    (b"\xfd7zXZ\x00", "xz", lambda: lzma.LZMADecompressor(memlimit=MAX_ARCHIVE_MEMORY_BYTES)),
     (b"\x28\xb5\x2f\xfd", "zstd", _zstd),
 )
 """The first bytes of each format, as its specification says."""
