@@ -77,8 +77,8 @@ def test_a_stored_address_is_in_nfc_and_judged_the_same_again(text: str) -> None
     if isinstance(found, str):
         assert unicodedata.is_normalized("NFC", found)
         again = stored_email(found)
-        # lower case may lengthen an address or split a letter: then the stored form is no address by itself
-        assert again == found or not text.isascii()
+        # the one letter that lower case makes longer: an address at the limit of 64 may not be one any more
+        assert again == found or "İ" in text
 
 
 @pytest.mark.parametrize(
