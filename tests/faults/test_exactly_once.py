@@ -205,8 +205,10 @@ def test_an_outage_longer_than_the_patience_interrupts_and_is_resumable(server, 
     path = hostile_file(Path("hostile.csv"), random.Random(5))
     expected, expected_report = undisturbed(fresh, path, Policy.UPDATE)
     prepare(fresh, path)
+    before = fresh.customers.count_documents({})
     process = load(fresh, str(path), "--on-duplicate", "update", "--report", "whole.csv", "--retry-for", "0.5")
-    time.sleep(0.9)
+    while process.poll() is None and fresh.customers.count_documents({}) == before:
+        time.sleep(0.002)
 
     server.kill()
     _, stderr = process.communicate(timeout=60)

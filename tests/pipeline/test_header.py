@@ -259,3 +259,10 @@ def test_halves_of_surrogate_pairs_are_no_text_whatever_codec_gives_them() -> No
     for encoding in ("unicode_escape", "raw_unicode_escape"):
         content = (PLAIN + "\n").encode() + rb"\ud800,b,c,d" + b"\n"
         assert outcomes(chunks_of(content, encoding=encoding))[0][2] == "encoding-error"
+
+
+def test_what_a_report_added_is_not_measured_as_a_cell_of_the_file() -> None:
+    longest = "=" + "x" * 131_071
+    report = PLAIN + ",rejection_raw\n'" + longest + ",b,c,d," + "y" * 200_000 + "\n"
+
+    assert records(report) == [(1, 2, (longest, "b", "c", "d"))]

@@ -20,8 +20,9 @@ class RecordMaker:
 
     def record(self, cells: list[str], number: int, line: int) -> list[str] | Rejection:
         """The file's own cells, as many as its columns; a rejection where their number or size is wrong."""
-        problem = self._problem(cells)
+        problem = self._wrong_width(cells)
         if self._kept is None:
+            problem = problem or _too_large(cells)
             return cells if problem is None else Rejection(number, line, cells, (problem,))
         own = [without_neutraliser(cells[at]) for at in self._kept if at < len(cells)]
         if problem is not None:
@@ -31,19 +32,23 @@ class RecordMaker:
         if extra_text.strip():
             extra = _extra_cells(without_neutraliser(extra_text))
             return Rejection(number, line, [*own, *extra], (_too_many(len(own) + len(extra), len(self._kept)),))
-        return own
+        # what the report added may be longer than a cell of the file: only the file's own are measured
+        problem = _too_large(own)
+        return own if problem is None else Rejection(number, line, own, (problem,))
 
-    def _problem(self, cells: Sequence[str]) -> RowError | None:
+    def _wrong_width(self, cells: Sequence[str]) -> RowError | None:
         if len(cells) < self._width:
             message = f"the row has {_cells(len(cells))}, the header {self._width}"
             return RowError(Code.TOO_FEW_CELLS, None, None, message)
-        if len(cells) > self._width:
-            return _too_many(len(cells), self._width)
-        longest = max(map(len, cells))
-        if longest > MAX_CELL_CHARACTERS:
-            message = f"a cell has {longest:,} characters, at most {MAX_CELL_CHARACTERS:,} are allowed"
-            return RowError(Code.CELL_TOO_LARGE, None, None, message)
+        return _too_many(len(cells), self._width) if len(cells) > self._width else None
+
+
+def _too_large(cells: Sequence[str]) -> RowError | None:
+    longest = max(map(len, cells))
+    if longest <= MAX_CELL_CHARACTERS:
         return None
+    message = f"a cell has {longest:,} characters, at most {MAX_CELL_CHARACTERS:,} are allowed"
+    return RowError(Code.CELL_TOO_LARGE, None, None, message)
 
 
 def _too_many(count: int, width: int) -> RowError:
