@@ -1,11 +1,24 @@
 """Where the data goes, what is shown of it, and what the driver's errors become."""
 
+import traceback
 from pathlib import Path
 
 import pytest
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
 
 from custimport.errors import CustimportError, DatabaseRefused, DatabaseUnavailable, UsageError
-from custimport.store.connection import Target, masked_uri, open_store, resolve_target, translated_errors
+from custimport.store.connection import Target, is_outage, masked_uri, open_store, resolve_target, translated_errors
 from tests.mongod import Mongod
 
 A, B, C, D, E = (f"mongodb://{name}:27017/of_{name}" for name in "abcde")
@@ -145,5 +158,88 @@ def test_writes_are_journaled_and_by_majority_unless_the_uri_says_otherwise(mong
         assert store.database.read_concern.level == "majority"
         assert store.client.codec_options.tz_aware
     with open_store(resolve_target(mongod.uri + "&w=1&readConcernLevel=local", "crm", {}, tmp_path), {}) as store:
-        assert store.database.write_concern.document == {"w": 1}
+        assert store.database.write_concern.document == {"w": 1, "j": True}
         assert store.database.read_concern.level == "local"
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("&w=majority", {"w": "majority", "j": True}),
+        ("&wtimeoutMS=5000", {"w": "majority", "j": True, "wtimeout": 5000}),
+        ("&journal=false", {"w": "majority", "j": False}),
+    ],
+)
+def test_an_option_for_writes_replaces_that_default_alone(
+    mongod: Mongod, option: str, expected: dict[str, object], tmp_path: Path
+) -> None:
+    with open_store(resolve_target(mongod.uri + option, None, {}, tmp_path), {}) as store:
+        assert store.database.write_concern.document == expected
+
+
+def test_writes_that_nobody_acknowledges_are_refused(mongod: Mongod, tmp_path: Path) -> None:
+    with (
+        pytest.raises(UsageError, match="w=0"),
+        open_store(resolve_target(mongod.uri + "&w=0", None, {}, tmp_path), {}),
+    ):
+        raise AssertionError("unreachable")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\ufeffMONGODB_URI=mongodb://h/crm",
+        "MONGODB_URI = mongodb://h/crm # production",
+        'export MONGODB_URI="mongodb://h/crm" # production',
+    ],
+)
+def test_a_settings_file_as_editors_and_people_write_it_names_the_server(line: str, tmp_path: Path) -> None:
+    """Were the name missed, the data would go to the embedded server without a word."""
+    (tmp_path / ".env").write_text(line + "\n", encoding="utf-8")
+
+    assert resolve_target(None, None, {}, tmp_path).uri == "mongodb://h/crm"
+
+
+def test_spaces_around_a_uri_do_no_harm(tmp_path: Path) -> None:
+    assert resolve_target(None, None, {"MONGODB_URI": " mongodb://h/crm\n"}, tmp_path).uri == "mongodb://h/crm"
+
+
+@pytest.mark.parametrize("name", ["a.b", "a b", "a/b", "a$b", "ü" * 32])
+def test_an_impossible_name_of_a_database_is_a_usage_error(name: str, tmp_path: Path) -> None:
+    for uri in (None, "mongodb://h"):
+        with pytest.raises(UsageError, match="name of a database"):
+            resolve_target(uri, name, {}, tmp_path)
+
+
+def test_neither_the_target_nor_the_trail_of_an_error_shows_a_secret(tmp_path: Path) -> None:
+    assert SECRET not in repr(resolve_target(f"mongodb://u:{SECRET}@h/", None, {}, tmp_path))
+
+    with pytest.raises(UsageError) as refused:
+        resolve_target(f"mongodb://u:p@h/?readPreferenceTags={SECRET}", None, {}, tmp_path)
+
+    assert SECRET not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("error", "outage"),
+    [
+        (BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 64}]}), True),
+        (BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": [{"code": 91}]}), True),
+        (BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}), False),
+        (AutoReconnect("gone"), True),
+        (NetworkTimeout("late"), True),
+        (NotPrimaryError("elected"), True),
+        (ServerSelectionTimeoutError("nobody"), True),
+        (ExecutionTimeout("late", 50), True),
+        (WTimeoutError("late", 64), True),
+        (OperationFailure("elected", 10107), True),
+        (OperationFailure("new", 1, {"errorLabels": ["RetryableWriteError"]}), True),
+        (OperationFailure("rights", 13), False),
+        (OperationFailure("password", 18), False),
+        (OperationFailure("rule", 121), False),
+        (DuplicateKeyError("twice", 11000), False),
+    ],
+    ids=repr,
+)
+def test_only_an_unknown_outcome_is_an_outage(error: PyMongoError, *, outage: bool) -> None:
+    assert is_outage(error) is outage

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,10 @@ TRANSIENT_CODES: Final = frozenset(
 )
 """Codes with which a server says that it could not just now: nothing is wrong with the document."""
 
+FORBIDDEN_IN_DATABASE_NAMES: Final = frozenset('/\\. "$\0')
+LONGEST_DATABASE_NAME_BYTES: Final = 63
+"""Both are the server's limits on names ("MongoDB Limits and Thresholds")."""
+
 RIGHTS_CODES: Final = frozenset({13, 18, 8000})
 """Unauthorized, AuthenticationFailed, AtlasError."""
 
@@ -50,7 +54,7 @@ RIGHTS_CODES: Final = frozenset({13, 18, 8000})
 class Target:
     """Where the data goes. `uri` is None for the embedded server; `origin` says which setting named it."""
 
-    uri: str | None
+    uri: str | None = field(repr=False)
     database: str
     origin: str
 
@@ -81,7 +85,7 @@ def resolve_target(
 ) -> Target:
     """The target that option, environment, `.env` or, with none of them, the embedded server gives.
 
-    Raises `UsageError` for a URI that cannot be one, `DatabaseUnavailable` if none is given and
+    Raises `UsageError` for a URI or a name that cannot be one, `DatabaseUnavailable` if none is given and
     CUSTIMPORT_EMBEDDED=never forbids the embedded server.
     """
     found, origin = _find_uri(uri, environment, working_folder)
@@ -91,9 +95,18 @@ def resolve_target(
                 f"no MongoDB is named, and {ENVIRONMENT_EMBEDDED}=never forbids the embedded one",
                 hint=f"give --uri mongodb://HOST:27017, or set {ENVIRONMENT_URI[0]}",
             )
-        return Target(None, database or DEFAULT_DATABASE, "embedded")
+        return Target(None, _checked_name(database or DEFAULT_DATABASE), "embedded")
     of_the_uri = _database_of(found, origin)
-    return Target(found, database or of_the_uri, origin)
+    return Target(found, _checked_name(database or of_the_uri), origin)
+
+
+def _checked_name(database: str) -> str:
+    if FORBIDDEN_IN_DATABASE_NAMES & set(database) or len(database.encode()) > LONGEST_DATABASE_NAME_BYTES:
+        raise UsageError(
+            f"{database!r} cannot be the name of a database",
+            hint=f'at most {LONGEST_DATABASE_NAME_BYTES} bytes, without / \\ . " $ and spaces',
+        )
+    return database
 
 
 def _authority(after_scheme: str) -> str:
@@ -103,14 +116,14 @@ def _authority(after_scheme: str) -> str:
 
 def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> tuple[str | None, str]:
     if uri:
-        return uri, "--uri"
+        return uri.strip(), "--uri"
     for name in ENVIRONMENT_URI:
-        if environment.get(name):
-            return environment[name], f"environment variable {name}"
+        if named := environment.get(name, "").strip():
+            return named, f"environment variable {name}"
     path = environment.get(ENVIRONMENT_URI_FILE)
     if path:
         try:
-            text = Path(path).read_text(encoding="utf-8").strip()
+            text = Path(path).read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which cannot be read: {error}") from error
         if not text:
@@ -126,7 +139,8 @@ def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> 
 def _dotenv(path: Path) -> dict[str, str]:
     """The assignments of a `.env` file: NAME=value lines, optional quotes, optional `export`, # comments."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # a byte order mark would hide the first name, and the data would go to the embedded server
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -135,11 +149,16 @@ def _dotenv(path: Path) -> dict[str, str]:
     for line in lines:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and not name.startswith("#"):
-            value = value.strip()
-            if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-                value = value[1:-1]
-            values[name.strip()] = value
+            values[name.strip()] = _unquoted(value.strip())
     return values
+
+
+def _unquoted(value: str) -> str:
+    """The value without its quotes, or without the comment behind it."""
+    quote = value[:1]
+    if quote and quote in "'\"" and quote in value[1:]:
+        return value[1:].partition(quote)[0]
+    return value.partition(" #")[0].rstrip()
 
 
 def _database_of(uri: str, origin: str) -> str:
@@ -154,8 +173,8 @@ def _database_of(uri: str, origin: str) -> str:
         return parse_uri(uri)["database"] or DEFAULT_DATABASE
     except OSError as error:
         raise _unreadable_file(origin, error) from None
-    except (PyMongoError, ValueError) as error:
-        raise _unusable_uri(origin) from error
+    except (PyMongoError, ValueError):
+        raise _unusable_uri(origin) from None
 
 
 def _unreadable_file(origin: str, error: OSError) -> UsageError:
@@ -218,8 +237,8 @@ def _connected(target: Target, uri: str, server_wait_ms: int) -> Iterator[Store]
         )
     except OSError as error:
         raise _unreadable_file(target.origin, error) from None
-    except InvalidURI as error:
-        raise _unusable_uri(target.origin) from error
+    except InvalidURI:
+        raise _unusable_uri(target.origin) from None
     except ConfigurationError as error:
         if uri.startswith("mongodb+srv://"):
             # the look-up of the name is made here, and its failure has no class of its own
@@ -227,14 +246,21 @@ def _connected(target: Target, uri: str, server_wait_ms: int) -> Iterator[Store]
                 f"{target.description()}: the servers cannot be found: {error}",
                 hint="is the name right, and the name server reachable?",
             ) from None
-        raise _unusable_uri(target.origin) from error
-    except ValueError as error:
-        raise _unusable_uri(target.origin) from error
+        raise _unusable_uri(target.origin) from None
+    except ValueError:
+        raise _unusable_uri(target.origin) from None
     with client:
+        if not client.write_concern.acknowledged:
+            raise UsageError(
+                f"the MongoDB URI from {target.origin} has w=0: the server would not say what it stored",
+                hint="leave w out, for the majority, or give w=1",
+            )
         client.admin.command("ping")
+        # each option by itself: the w=majority of a copied URI must not take the journal away
+        asked: dict[str, Any] = {"w": "majority", "j": True} | client.write_concern.document
         database = client.get_database(
             target.database,
-            write_concern=None if _says(uri, "w", "journal", "wtimeoutms") else WriteConcern(w="majority", j=True),
+            write_concern=WriteConcern(**asked),
             read_concern=None if _says(uri, "readconcernlevel") else ReadConcern("majority"),
         )
         yield Store(target, client, database)
