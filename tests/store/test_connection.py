@@ -22,6 +22,8 @@ from custimport.store.connection import Target, is_outage, masked_uri, open_stor
 from tests.mongod import Mongod
 
 A, B, C, D, E = (f"mongodb://{name}:27017/of_{name}" for name in "abcde")
+SECRET = "s3cret"
+"""For the tests of tracebacks, which quote the lines of the test too."""
 
 
 def test_the_nearest_setting_wins(tmp_path: Path) -> None:
