@@ -103,6 +103,19 @@ def test_resume_refuses_a_file_that_changed_before_the_checkpoint(run, database,
     assert state(database) == before
 
 
+def test_resume_refuses_a_file_whose_header_changed(run, database, monkeypatch) -> None:
+    path = a_file(100)
+    with monkeypatch.context() as patched:
+        stop_after_chunks(patched, 0)
+        run("load", path, "--batch-size", "15", "-q", exit_code=130)
+    path.write_text(path.read_text().replace("full_name,email", "email,full_name"))
+
+    refused = run("load", "--resume", "last", exit_code=5)
+
+    assert "its header has changed" in refused.stderr
+    assert database.imports.find_one()["status"] == "interrupted"
+
+
 def test_resume_warns_of_a_file_that_changed_after_the_checkpoint(run, database, monkeypatch) -> None:
     path = a_file(300)
     with monkeypatch.context() as patched:
@@ -172,7 +185,10 @@ def test_a_truncated_archive_goes_on_with_the_mended_one(run, database) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     broken = run("load", path, "--batch-size", "100", exit_code=7)
     assert "ends too early" in broken.stderr
-    assert 0 < database.imports.find_one()["rows"]["read"] < 20_000
+    counts = database.imports.find_one()["rows"]
+    assert 0 < counts["read"] < 20_000
+    assert database.customers.count_documents({}) == counts["inserted"]
+    assert database.rejections.count_documents({}) == counts["rejected"]
     path.write_bytes(whole)
 
     run("load", "--resume", "last", "-q", exit_code=3)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
 
+from custimport.errors import CustimportError
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.resuming import up_to_row
 from custimport.records import (
@@ -56,8 +57,10 @@ def write(
     """Every chunk once its rows are stored or rejected, in file order; streams, a few chunks are under way at a time.
 
     Ends early, with everything that was begun settled, when `stop` is set, or after the row that passes `limit`.
-    An exception of a sink leaves here as it is.
+    So it does when the input fails: its error leaves here when the rows before it are settled. An exception of a sink
+    leaves at once.
     """
+    readable = _UntilFailure(chunks)
     total = start.counts
     previous = start.position
     in_flight: deque[_ChunkInFlight] = deque()
@@ -67,7 +70,7 @@ def write(
             for number in range(len(sinks))
         ]
         stack.callback(_cancel, in_flight)
-        for next_chunk in chunks:
+        for next_chunk in readable:
             if stop.is_set():
                 break
             chunk = next_chunk
@@ -96,6 +99,22 @@ def write(
                     break
         while in_flight:
             yield _settled(in_flight.popleft())
+    if readable.failure is not None:
+        raise readable.failure
+
+
+class _UntilFailure:
+    """Chunks up to the first that cannot be read; `failure` says why it could not."""
+
+    def __init__(self, chunks: Iterable[ValidatedRows]) -> None:
+        self.failure: CustimportError | None = None
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[ValidatedRows]:
+        try:
+            yield from self._chunks
+        except CustimportError as error:
+            self.failure = error
 
 
 def settled_rows(

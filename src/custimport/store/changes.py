@@ -92,6 +92,14 @@ def change_for(
     )
 
 
+def one_effect(stored: Document, group: Sequence[ValidRow]) -> Sequence[ValidRow]:
+    """The rows up to the first that changes something."""
+    for index, row in enumerate(group):
+        if row_values(row) != stored_values(stored):
+            return group[: index + 1]
+    return group
+
+
 def stored_values(stored: Document) -> tuple[Any, ...]:
     """The three values that a row of the same e-mail can change."""
     return stored.get("full_name"), stored.get("date_of_birth"), stored.get("timezone")

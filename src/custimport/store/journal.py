@@ -104,6 +104,7 @@ class ImportJournal:
                 document = self._first_document(self._beginning, header, tally)
                 self._patience.call(lambda: self._insert_once(document))
             else:
+                self._compare_header(self._beginning.document, header)
                 self._lease = take_over(self._imports, self._beginning.document, server_time(self._imports.database))
         self._renewed_at = _boot_seconds()
         self._heartbeat.start()
@@ -173,6 +174,15 @@ class ImportJournal:
         with translated_errors(self._target):
             self._patience.call(
                 lambda: self._imports.update_one(self._held(), {"$set": fields, "$unset": {"lease.token": ""}})
+            )
+
+    def _compare_header(self, document: Document, header: Header) -> None:
+        """Before the first checkpoint the header is all there is to tell the file by."""
+        before = (document["columns"], document["delimiter"])
+        if before != (list(header.columns), header.delimiter):
+            raise Refused(
+                f"the file is not the one import {self.import_id} began with: its header has changed",
+                hint=f"it was: {document['delimiter'].join(document['columns'])}",
             )
 
     def _first_document(self, plan: Plan, header: Header, tally: Progress) -> Document:

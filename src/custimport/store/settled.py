@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from custimport.records import Policy, ValidRow
+from custimport.records import Policy
 from custimport.store.documents import created_by_import, customer_id_range, row_of
 
 Document = dict[str, Any]
@@ -87,15 +87,3 @@ def stamped_rows(document: Document, import_id: bytes) -> set[int]:
     """The rows of this import that changed the customer, as far as the document still tells."""
     stamps: Sequence[Document] = [*(document.get("applied") or ()), document.get("updated_by") or {}]
     return {entry["row"] for entry in stamps if entry.get("import_id") == import_id}
-
-
-def rows_by_email(rows: Iterable[ValidRow]) -> dict[str, list[ValidRow]]:
-    """The rows of each e-mail, in file order."""
-    groups: dict[str, list[ValidRow]] = {}
-    for row in rows:
-        group = groups.get(row.email)
-        if group is None:
-            groups[row.email] = [row]
-        else:
-            group.append(row)
-    return groups
