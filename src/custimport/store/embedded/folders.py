@@ -13,9 +13,10 @@ from platformdirs import user_data_path
 
 from custimport.errors import DatabaseUnavailable
 from custimport.settings import ENVIRONMENT_DATA_FOLDER
+from custimport.store.embedded.binary import data_version
 
-DATA_VERSION: Final = "mongo-6.0"
-"""Data files of another major version cannot be opened (exit 62): each has a folder of its own."""
+FOLDER_PREFIX: Final = "mongo-"
+"""Followed by the version: data files of a newer one cannot be opened (exit 62), so each has a folder of its own."""
 
 LONGEST_SOCKET_PATH_BYTES: Final = 100
 """107 bytes work on Linux, 104 on macOS."""
@@ -58,6 +59,13 @@ class Folders:
         """Held by guard and mongod as long as either lives."""
         return self.root / "server.lock"
 
+    def data_of_other_versions(self) -> list[Path]:
+        """Folders of other versions that hold data while this one holds none yet."""
+        if (self.data / "WiredTiger").exists():
+            return []
+        found = self.root.parent.glob(f"{FOLDER_PREFIX}*/db/WiredTiger")
+        return sorted(path.parent.parent for path in found)
+
     @property
     def uri(self) -> str:
         """For drivers and tools such as mongosh."""
@@ -71,7 +79,7 @@ def folders(environment: Mapping[str, str]) -> Folders:
     """
     configured = environment.get(ENVIRONMENT_DATA_FOLDER)
     base = Path(configured).expanduser() if configured else user_data_path("custimport")
-    root = (base / DATA_VERSION).absolute()
+    root = (base / (FOLDER_PREFIX + data_version(environment))).absolute()
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         root.chmod(0o700)

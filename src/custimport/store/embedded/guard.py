@@ -19,6 +19,8 @@ import time
 LOOK_EVERY_SECONDS = 0.25
 LOOK_WHILE_STARTING_SECONDS = 0.02
 """Short, so that the socket is seen before anybody can have removed it."""
+LONGEST_STOP_SECONDS = 30
+"""A mongod that hangs longer is killed: newcomers wait for it, and what it acknowledged is in its journal."""
 PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 
@@ -57,7 +59,7 @@ def main() -> None:
             return
         signal.signal(signal.SIGTERM, lambda *_: mongod.terminate())
         watch(mongod, root, socket_path, idle_seconds)
-        returncode = mongod.wait()
+        returncode = end(mongod)
         words.seek(0)
         report(tell, {"returncode": returncode, "words": words.read(4096)})
 
@@ -68,8 +70,19 @@ def report(tell: int, document: dict[str, object]) -> None:
         os.write(tell, json.dumps(document).encode())
 
 
+def end(mongod: subprocess.Popen[bytes]) -> int:
+    """Its exit code, after asking it to stop if it runs, and killing it if it does not."""
+    if mongod.poll() is None:
+        mongod.terminate()
+    try:
+        return mongod.wait(LONGEST_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        mongod.kill()
+        return mongod.wait()
+
+
 def watch(mongod: subprocess.Popen[bytes], root: str, socket_path: str, idle_seconds: float) -> None:
-    """Returns when mongod ends, or after telling it to because nobody could or did use it for the idle time."""
+    """Returns when mongod ends or is to end, because nobody could or did use it for the idle time."""
     keep = os.path.join(root, "keep")
     clients_lock = os.path.join(root, "clients.lock")
     used = os.stat(clients_lock).st_mtime_ns
@@ -79,7 +92,6 @@ def watch(mongod: subprocess.Popen[bytes], root: str, socket_path: str, idle_sec
         while mongod.poll() is None:
             if reachable and not os.path.exists(socket_path):
                 # swept away, by a cleaner of /tmp for instance: nobody can reach it, and its folder is locked
-                mongod.terminate()
                 return
             reachable = reachable or os.path.exists(socket_path)
             now = time.monotonic()
@@ -94,8 +106,7 @@ def watch(mongod: subprocess.Popen[bytes], root: str, socket_path: str, idle_sec
                     used, free_since = last_used, now
                 if now - free_since >= idle_seconds and not os.path.exists(keep):
                     # the lock stays ours until mongod is gone: a newcomer waits for that and starts a new one
-                    mongod.terminate()
-                    mongod.wait()
+                    end(mongod)
                     return
                 fcntl.flock(lock, fcntl.LOCK_UN)
             look_again = LOOK_EVERY_SECONDS if reachable else LOOK_WHILE_STARTING_SECONDS

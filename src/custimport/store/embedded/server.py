@@ -21,7 +21,9 @@ from custimport.settings import (
     CONNECT_TIMEOUT_MS,
     EMBEDDED_IDLE_SECONDS,
     EMBEDDED_START_TIMEOUT_SECONDS,
+    ENVIRONMENT_DATA_FOLDER,
     ENVIRONMENT_EMBEDDED_IDLE,
+    ENVIRONMENT_MONGOD,
 )
 from custimport.store.embedded import guard
 from custimport.store.embedded.binary import cause_of_exit, cause_of_start_error, find_mongod, unusable
@@ -83,12 +85,9 @@ def stop(environment: Mapping[str, str], *, force: bool) -> bool:
     """
     places = folders(environment)
     with places.clients_lock.open("a") as lock:
-        # under the lock nobody starts it anew; the guard itself looks at it for an instant, four times a second
-        ours = _try_lock(lock.fileno())
-        if not ours:
-            time.sleep(LOOK_EVERY_SECONDS * 4)
-            ours = _try_lock(lock.fileno())
-        running = _answers(places.socket)
+        # under the lock nobody starts it anew
+        ours = _unused(lock.fileno())
+        running = _answers(places.socket) or _is_held(places.server_lock)
         if running and not ours and not force:
             raise Refused(
                 "the embedded MongoDB is in use by another custimport",
@@ -143,7 +142,9 @@ def _start_guard(places: Folders, environment: Mapping[str, str], server_lock: i
             f"only {free_bytes // 1024 // 1024} MB of disk are left in {places.root}, "
             f"it needs {LEAST_FREE_BYTES // 1024 // 1024}"
         )
+    _refuse_other_versions(places, mongod)
     _rotate(places.log)
+    log_starts_at = places.log.stat().st_size if places.log.exists() else 0
     told, tell = os.pipe()
     try:
         arguments = [str(idle_seconds), str(places.root), str(places.socket), str(tell), str(server_lock)]
@@ -166,9 +167,20 @@ def _start_guard(places: Folders, environment: Mapping[str, str], server_lock: i
         while not _answers(places.socket):
             readable, _, _ = select.select([report], [], [], LOOK_EVERY_SECONDS)
             if readable:
-                raise _not_started(places, mongod, report.read())
+                raise _not_started(places, mongod, report.read(), log_starts_at)
             if time.monotonic() > deadline:
                 raise unusable(f"mongod did not answer within {EMBEDDED_START_TIMEOUT_SECONDS:g} s", places.log)
+
+
+def _refuse_other_versions(places: Folders, mongod: Path) -> None:
+    """To begin an empty database beside a full one would look like a loss of everything."""
+    others = places.data_of_other_versions()
+    if others:
+        raise DatabaseUnavailable(
+            f"the data is in {others[-1]}, and {mongod} would begin an empty database in {places.root}",
+            hint=f"use the mongod of that version: export {ENVIRONMENT_MONGOD}=/path/to/mongod\n"
+            f"or begin anew elsewhere:         export {ENVIRONMENT_DATA_FOLDER}=/path/to/folder",
+        )
 
 
 def _command(mongod: Path, places: Folders) -> list[str]:
@@ -183,20 +195,23 @@ def _command(mongod: Path, places: Folders) -> list[str]:
     ]
 
 
-def _not_started(places: Folders, mongod: Path, report: bytes) -> DatabaseUnavailable:
+def _not_started(places: Folders, mongod: Path, report: bytes, log_starts_at: int) -> DatabaseUnavailable:
     """The error for what the guard reported; an empty report is a guard that was killed."""
     if not report:
         return unusable("the process that watches over mongod ended while it started", places.log)
     found = json.loads(report)
     if "errno" in found:
         return unusable(cause_of_start_error(OSError(found["errno"], found["strerror"]), str(mongod)))
-    return unusable(cause_of_exit(found["returncode"], found["words"], _last_error(places.log)), places.log)
+    last_error = _last_error(places.log, log_starts_at)
+    return unusable(cause_of_exit(found["returncode"], found["words"], last_error), places.log)
 
 
-def _last_error(log: Path) -> str:
-    """The message of the last error in mongod's log, which has one JSON document a line."""
+def _last_error(log: Path, starts_at: int) -> str:
+    """The last error in mongod's log, one JSON document a line, from byte `starts_at`: the rest is of earlier runs."""
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-200:]
+        with log.open("rb") as stream:
+            stream.seek(starts_at)
+            lines = stream.read().decode(errors="replace").splitlines()[-200:]
     except OSError:
         return ""
     for line in reversed(lines):
@@ -237,20 +252,49 @@ def _answers(path: Path) -> bool:
         return True
 
 
-def _try_lock(descriptor: int) -> bool:
-    """Whether the exclusive lock could be had at once."""
+def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Whether the lock could be had at once."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
+def _is_held(path: Path) -> bool:
+    with path.open("a") as lock:
+        return not _try_lock(lock.fileno())
+
+
+def _unused(clients_lock: int) -> bool:
+    """Take the lock exclusively; False if somebody uses the server.
+
+    Users share the lock. Who has it alone is the guard, for an instant or until mongod is gone: that is waited for.
+    """
+    deadline = time.monotonic() + EMBEDDED_START_TIMEOUT_SECONDS
+    while not _try_lock(clients_lock):
+        if _try_lock(clients_lock, fcntl.LOCK_SH):
+            fcntl.flock(clients_lock, fcntl.LOCK_UN)
+            return False
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_EVERY_SECONDS)
+    return True
+
+
 @contextmanager
 def _locked(path: Path, kind: int) -> Iterator[int]:
+    """The lock, while the block runs; raises `DatabaseUnavailable` if it cannot be had in time."""
+    deadline = time.monotonic() + EMBEDDED_START_TIMEOUT_SECONDS
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, kind)
+        while not _try_lock(descriptor, kind):
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(
+                    f"the embedded MongoDB is still starting or stopping after {EMBEDDED_START_TIMEOUT_SECONDS:g} s",
+                    hint=f"another process holds {path}; mongod.log beside it may say why",
+                )
+            time.sleep(LOOK_EVERY_SECONDS)
         yield descriptor
     finally:
         os.close(descriptor)
