@@ -25,11 +25,7 @@ def ensure_indexes(database: Database[dict[str, Any]]) -> list[str]:
         try:
             customers.create_index([("email", ASCENDING)], name=EMAIL_INDEX, unique=True)
         except DuplicateKeyError as error:
-            raise DatabaseRefused(
-                f"{database.name}.{CUSTOMERS} has several customers with one e-mail address; "
-                "the unique index on email cannot be made",
-                hint="merge or delete them first: nothing was loaded",
-            ) from error
+            raise _shared_email(database, error) from None
         except OperationFailure as error:
             if error.code not in INDEX_CONFLICTS:
                 raise
@@ -38,6 +34,17 @@ def ensure_indexes(database: Database[dict[str, Any]]) -> list[str]:
                 hint="drop it; custimport makes its own: { email: 1 }, unique",
             ) from error
     return sorted(customers.index_information())
+
+
+def _shared_email(database: Database[dict[str, Any]], error: DuplicateKeyError) -> DatabaseRefused:
+    """How many customers share the first such e-mail; the address itself is personal data and stays out of logs."""
+    shared = (error.details or {}).get("keyValue", {})
+    count = database[CUSTOMERS].count_documents(shared) if "email" in shared else 0
+    return DatabaseRefused(
+        f"{database.name}.{CUSTOMERS} has {count if count > 1 else 'several'} customers with one e-mail address; "
+        "the unique index on email cannot be made",
+        hint="merge or delete them first: nothing was loaded",
+    )
 
 
 def is_email_identity(index: dict[str, Any]) -> bool:
