@@ -291,3 +291,46 @@ def test_another_import_finds_the_rejections_again(run) -> None:
     again = run("imports", "rejections", "last")
 
     assert again.stdout_bytes == Path("r.csv").read_bytes()
+
+
+def test_a_file_that_was_loaded_before_is_loaded_with_a_warning_skipped_or_refused(run, database) -> None:
+    path = write_file(HEADER + ALICE)
+    run("load", path)
+    write_file(HEADER + BOB, "other.csv")
+    shown_id = database.imports.find_one()["_id"].hex()
+
+    again = run("load", path, "--on-duplicate", "skip")
+    skipped = run("load", path, "other.csv", "--if-loaded", "skip", "--json")
+    refused = run("load", path, "--if-loaded", "refuse", exit_code=5)
+
+    assert "was loaded already" in again.stderr
+    assert [entry["status"] for entry in skipped.json["imports"]] == ["skipped", "completed"]
+    assert skipped.json["imports"][0]["rows"]["read"] == 0
+    assert "was loaded already" in refused.stderr
+    assert shown_id in again.stderr
+    assert database.imports.count_documents({"status": "skipped"}) == 1
+    assert database.customers.count_documents({}) == 2
+    run("load", "-", "--if-loaded", "skip", stdin=HEADER, exit_code=2)
+
+
+def test_a_changed_file_of_the_same_size_was_not_loaded_before(run) -> None:
+    run("load", write_file(HEADER + ALICE))
+
+    result = run("load", write_file(HEADER + ALICE.replace("alice@", "alicf@")), "--if-loaded", "refuse")
+
+    assert "already" not in result.stderr
+
+
+def test_check_first_writes_nothing_over_the_limit(run, database) -> None:
+    path = write_file(HEADER + ALICE + BOB + BAD)
+
+    stopped = run("load", path, "--check-first", "--max-rejections", "0", "--json", exit_code=4)
+
+    assert stopped.json["imports"][0]["import_id"] is None
+    assert database.list_collection_names() in ([], ["customers"])
+    assert database.customers.count_documents({}) == 0
+    assert len(report_rows("customers.rejections.csv")) == 1
+
+    run("load", path, "--check-first", "--max-rejections", "1", exit_code=3)
+    assert database.customers.count_documents({}) == 2
+    assert len(report_rows("customers.rejections.csv")) == 1

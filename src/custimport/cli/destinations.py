@@ -16,8 +16,8 @@ from custimport.settings import WRITERS
 if TYPE_CHECKING:
     from custimport.cli.importing import FileRun
     from custimport.store.connection import Store
-    from custimport.store.history import RecordedImport
-    from custimport.store.journal import Plan, Resumed
+    from custimport.store.history import Plan, RecordedImport
+    from custimport.store.journal import Resumed
 
 
 class NoJournal:
@@ -58,6 +58,18 @@ class RehearsalDestination:
 
         return Surroundings(settle, NoJournal(), run.reports, run.progress, run.stop, utc_now)
 
+    def rehearsal(self) -> "RehearsalDestination":
+        """Itself."""
+        return self
+
+    def loaded_before(self, _file: str) -> ImportSummary | None:
+        """Nothing is loaded here, so nothing is loaded twice."""
+        return None
+
+    def skipped(self, _run: "FileRun", earlier: ImportSummary) -> ImportSummary:
+        """The earlier import: there is no history to note it in."""
+        return earlier
+
 
 class StoreDestination:
     """Customers, rejections and history go to the database."""
@@ -76,6 +88,22 @@ class StoreDestination:
         from custimport.store.journal import Resumed
 
         return self._surroundings(run, found.import_id, Resumed(dict(found.document), run.job.start.position.row))
+
+    def rehearsal(self) -> RehearsalDestination:
+        """A dry run against the same database."""
+        return RehearsalDestination(stored_customers(self._store))
+
+    def loaded_before(self, file: str) -> ImportSummary | None:
+        """By size first: only where an import of as many bytes is known the file is read to be hashed."""
+        from custimport.store import history
+
+        return history.find_loaded(self._store.database, Path(file))
+
+    def skipped(self, run: "FileRun", earlier: ImportSummary) -> ImportSummary:
+        """A history document that names the earlier import."""
+        from custimport.store import history
+
+        return history.note_skipped(self._store.database, _plan(run), earlier)
 
     def _surroundings(self, run: "FileRun", import_id: bytes, beginning: "Plan | Resumed") -> Surroundings:
         from custimport.store.connection import translated_errors
@@ -137,7 +165,7 @@ def utc_now() -> datetime:
 
 
 def _plan(run: "FileRun") -> "Plan":
-    from custimport.store.journal import Plan
+    from custimport.store.history import Plan
 
     job = run.job
     is_stream = job.file == "-"

@@ -4,8 +4,9 @@ import gc
 import glob
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -14,11 +15,11 @@ from custimport.cli.progress import ImportProgress
 from custimport.cli.signals import stop_on_signals
 from custimport.cli.terminal import note
 from custimport.customer.dates import Rules
-from custimport.errors import CustimportError, ExitCode, gravest
+from custimport.errors import CustimportError, ExitCode, Refused, UsageError, gravest
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, StopRequest, Surroundings, run_import
-from custimport.pipeline.source import open_source
+from custimport.pipeline.source import STANDARD_INPUT, open_source
 from custimport.records import ImportSummary, InputOptions, Policy, Status
 from custimport.settings import COLLECT_AFTER_OBJECTS, WRITERS
 
@@ -34,6 +35,14 @@ GOES_ON_AFTER = frozenset(
 """The next file follows after these; anything graver would meet it as well."""
 
 
+class IfLoaded(StrEnum):
+    """What `--if-loaded` says of a file whose very bytes were loaded before."""
+
+    LOAD = "load"
+    SKIP = "skip"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
     """What the command line asks for, the same for every file."""
@@ -47,6 +56,8 @@ class ImportRequest:
     retry_for_seconds: float
     quiet: bool
     progress: bool
+    check_first: bool = False
+    if_loaded: IfLoaded = IfLoaded.LOAD
 
     @property
     def chunk_rows(self) -> int:
@@ -79,6 +90,15 @@ class Destination(Protocol):
 
     def surroundings(self, run: FileRun) -> Surroundings:
         """Everything that the run of this file is connected to."""
+
+    def rehearsal(self) -> "Destination":
+        """Where the rows of `--check-first` go: nowhere, but judged as they would be here."""
+
+    def loaded_before(self, file: str) -> ImportSummary | None:
+        """The newest completed import of the same bytes that was not undone, if there is one."""
+
+    def skipped(self, run: FileRun, earlier: ImportSummary) -> ImportSummary:
+        """Note in the history that the file was skipped because of an earlier import."""
 
 
 def run_files(request: ImportRequest, destination: Destination) -> CommandResult:
@@ -131,8 +151,38 @@ def _run_file(
     job = ImportJob(file, request.input, rules, request.policy, request.limit, request.chunk_rows)
     reports = ImportReports(file, request.reports, Path.cwd())
     run = FileRun(job, request.batch_rows, request.retry_for_seconds, reports, progress, stop)
+    earlier = _loaded_before(file, request, destination)
+    if earlier is not None:
+        when = f"{earlier.started_at:%Y-%m-%d %H:%M} UTC, import {earlier.import_id}"
+        if request.if_loaded is IfLoaded.REFUSE:
+            raise Refused(f"{file}: was loaded already: {when}", hint="--if-loaded load loads it once more")
+        if request.if_loaded is IfLoaded.SKIP:
+            progress.warned(f"skipped: was loaded already: {when}")
+            return ImportResult(destination.skipped(run, earlier))
+        progress.warned(f"was loaded already: {when}")
+    if request.check_first:
+        found = _checked_first(file, run, destination)
+        if found.error is not None:
+            return found
+        run = replace(run, reports=ImportReports(file, request.reports, Path.cwd()))
     with open_source(file) as source, progress.shown():
         return run_import(job, source, destination.surroundings(run))
+
+
+def _loaded_before(file: str, request: ImportRequest, destination: Destination) -> ImportSummary | None:
+    if file != STANDARD_INPUT:
+        return destination.loaded_before(file)
+    if request.if_loaded is not IfLoaded.LOAD:
+        raise UsageError(f"--if-loaded {request.if_loaded}: standard input is known only when it has been read")
+    return None
+
+
+def _checked_first(file: str, run: FileRun, destination: Destination) -> ImportResult:
+    """What the whole file would come to; nothing is written but its reports."""
+    if file == STANDARD_INPUT:
+        raise UsageError("--check-first reads the file twice, which standard input cannot be")
+    with open_source(file) as source, run.progress.shown():
+        return run_import(run.job, source, destination.rehearsal().surroundings(run))
 
 
 def exit_code_of(result: ImportResult) -> ExitCode:

@@ -6,13 +6,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from custimport.cli import importing, resuming, session
-from custimport.cli.importing import CommandResult, ImportRequest
+from custimport.cli.importing import CommandResult, IfLoaded, ImportRequest
 from custimport.cli.load_options import (
     BatchOption,
+    CheckFirstOption,
     DateFormatOption,
     DelimiterOption,
     EncodingOption,
     FilesArgument,
+    IfLoadedOption,
     LimitOption,
     MapOption,
     MinDateOption,
@@ -48,6 +50,8 @@ def load(
     batch_size: BatchOption = BATCH_ROWS,
     retry_for: RetryOption = RETRY_FOR_SECONDS,
     resume: ResumeOption = None,
+    check_first: CheckFirstOption = False,
+    if_loaded: IfLoadedOption = IfLoaded.LOAD,
     column_map: MapOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -87,6 +91,8 @@ def load(
         retry_for_seconds=retry_for,
         quiet=quiet,
         progress=not no_progress,
+        check_first=check_first,
+        if_loaded=if_loaded,
     )
     with session.open_store_for_import(uri, database, quiet=quiet) as store:
         result = importing.run_files(request, session.destination(store, dry_run=dry_run))
@@ -96,6 +102,8 @@ def load(
 KEPT_ON_RESUME = {
     "on_duplicate": "--on-duplicate",
     "dry_run": "--dry-run",
+    "check_first": "--check-first",
+    "if_loaded": "--if-loaded",
     "column_map": "--map",
     "encoding": "--encoding",
     "delimiter": "--delimiter",

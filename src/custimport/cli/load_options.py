@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from custimport.cli.importing import IfLoaded
 from custimport.cli.options import INPUT_PANEL
 from custimport.records import Policy
 
@@ -51,6 +52,22 @@ ResumeOption = Annotated[
         help="Go on with an interrupted, stopped or stalled import (last: the newest); FILE only if it moved.",
         rich_help_panel=RUN_PANEL,
         show_default=False,
+    ),
+]
+CheckFirstOption = Annotated[
+    bool,
+    typer.Option(
+        "--check-first",
+        help="Validate the whole file before the first write; over --max-rejections nothing is written.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
+IfLoadedOption = Annotated[
+    IfLoaded,
+    typer.Option(
+        "--if-loaded",
+        help="What to do with a file whose very bytes were loaded before: load it with a warning, skip it, or refuse.",
+        rich_help_panel=RUN_PANEL,
     ),
 ]
 RetryOption = Annotated[

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
@@ -69,7 +70,7 @@ class ImportProgress:
     def _draw_bar(self, console: Console, ended: threading.Event) -> None:
         columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), _StateColumn())
         with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
-            task = bar.add_task(shown_value(self._file), total=None, state="")
+            task = bar.add_task(shown_value(Path(self._file).name), total=None, state="")
             while not ended.wait(1 / BAR_REFRESHES_A_SECOND):
                 if self._watching:
                     source, _ = self._watching

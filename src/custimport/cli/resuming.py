@@ -124,7 +124,7 @@ def _job(found: "RecordedImport", limit: RejectionLimit | None) -> ImportJob:
 
 def _changes_since(found: "RecordedImport", file: str) -> list[str]:
     """What an operator should know before an import goes on under other conditions than it began."""
-    from custimport.store.journal import rule_versions
+    from custimport.store.history import rule_versions
 
     warnings = []
     before, now = found.document.get("versions", {}), rule_versions()

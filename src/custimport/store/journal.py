@@ -2,54 +2,25 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from typing import Any, Final, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
 from custimport.errors import Refused
-from custimport.records import Header, ImportSummary, Policy, Position, Rejection, RowCounts, Status
+from custimport.records import Header, ImportSummary, Policy, Rejection
 from custimport.settings import CHECKPOINT_SECONDS, LEASE_SILENCE_SECONDS
 from custimport.store import rejections as rejection_documents
 from custimport.store.connection import translated_errors
 from custimport.store.documents import CUSTOMERS, IMPORTS, LARGEST_ROW, REJECTIONS, shown_import_id, utc_now
+from custimport.store.history import Plan, Progress, balance, first_document
 from custimport.store.lease import new_lease, server_time, take_over
 from custimport.store.patience import Patience
 from custimport.store.settled import SettledRows, find_settled
 
 Document = dict[str, Any]
-
-RULE_PACKAGES: Final = ("custimport", "tzdata", "email-validator", "pymongo")
-"""Whose versions decide what is valid; a resume under others warns."""
-
-
-class Progress(Protocol):
-    """What a checkpoint saves: the balance up to a position."""
-
-    @property
-    def counts(self) -> RowCounts:
-        """The balance."""
-
-    @property
-    def by_code(self) -> Mapping[str, int]:
-        """Rejected rows by code."""
-
-    @property
-    def position(self) -> Position:
-        """Up to where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the history says of an import before its first row: `file` and `options` as documents."""
-
-    file: Document
-    on_duplicate: str
-    options: Document
-    today: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +72,14 @@ class ImportJournal:
         """
         with translated_errors(self._target):
             if isinstance(self._beginning, Plan):
-                document = self._first_document(self._beginning, header, tally)
+                document = {
+                    **first_document(self._id, self._beginning, utc_now()),
+                    "columns": list(header.columns),
+                    "delimiter": header.delimiter,
+                    "ignored_columns": list(header.ignored),
+                    **balance(tally),
+                    "lease": self._lease,
+                }
                 self._patience.call(lambda: self._insert_once(document))
             else:
                 self._compare_header(self._beginning.document, header)
@@ -139,7 +117,7 @@ class ImportJournal:
 
     def settled(self, tally: Progress) -> None:
         """Offer a new checkpoint; the heartbeat saves the newest one."""
-        self._newest = (_balance(tally), tally.position.row)
+        self._newest = (balance(tally), tally.position.row)
 
     def require(self) -> None:
         """Returns while this process surely holds the import.
@@ -185,28 +163,6 @@ class ImportJournal:
                 hint=f"it was: {document['delimiter'].join(document['columns'])}",
             )
 
-    def _first_document(self, plan: Plan, header: Header, tally: Progress) -> Document:
-        now = utc_now()
-        return {
-            "_id": self._id,
-            "file": plan.file,
-            "status": Status.RUNNING.value,
-            "on_duplicate": plan.on_duplicate,
-            "options": plan.options,
-            "today": plan.today,
-            "columns": list(header.columns),
-            "delimiter": header.delimiter,
-            "ignored_columns": list(header.ignored),
-            "warnings": [],
-            "reports": [],
-            **_balance(tally),
-            "lease": self._lease,
-            "versions": rule_versions(),
-            "started_at": now,
-            "finished_at": None,
-            "elapsed_seconds": None,
-        }
-
     def _insert_once(self, document: Document) -> None:
         try:
             self._imports.insert_one(document)
@@ -236,19 +192,6 @@ class ImportJournal:
             self._renewed_at = sent_at
             if newest is not None:
                 self.checkpoint_row = newest[1]
-
-
-def rule_versions() -> dict[str, str]:
-    """The versions of the packages that decide what is valid and how it is written."""
-    return {package: version(package) for package in RULE_PACKAGES}
-
-
-def _balance(tally: Progress) -> Document:
-    return {
-        "rows": asdict(tally.counts),
-        "rejected_by_code": dict(sorted(tally.by_code.items())),
-        "checkpoint": asdict(tally.position),
-    }
 
 
 def _boot_seconds() -> float:
