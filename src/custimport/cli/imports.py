@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from custimport.cli import session
-from custimport.cli.options import DatabaseOption, JsonOption, UriOption
-from custimport.cli.render import import_document, import_view, imports_table
-from custimport.cli.terminal import binary_output, output, print_json
+from custimport.cli.options import DatabaseOption, JsonOption, UriOption, YesOption
+from custimport.cli.render import import_document, import_view, imports_table, undone_document, undone_view
+from custimport.cli.terminal import binary_output, output, print_json, shown_value
+from custimport.errors import ExitCode
 from custimport.pipeline.reporting import ReportFormat
 
 app = typer.Typer(no_args_is_help=True, help="The history: what was loaded, what came of it, what was rejected.")
@@ -72,3 +73,31 @@ def rejections(
     """
     with session.open_store(uri, database) as store:
         session.write_rejections(store, import_id, report_format, binary_output())
+
+
+@app.command()
+def undo(
+    import_id: ImportArgument,
+    yes: YesOption = False,
+    uri: UriOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take an import back: delete the customers it created, restore those it changed.
+
+    Customers that were changed since are left as they are and listed; the exit code is 5 then.
+
+    Example: custimport imports undo last
+    """
+    with session.open_store(uri, database) as store:
+        found = session.find_import(store, import_id)
+        rows = found.summary.rows
+        what = f"delete {rows.inserted:,} customers, restore {rows.updated:,}"
+        session.confirm(f"Take back import {found.shown_id} of {shown_value(found.summary.file)}: {what}?", yes=yes)
+        undone = session.undo_import(store, found)
+    if json:
+        print_json(undone_document(found, undone))
+    else:
+        output().print(undone_view(found, undone))
+    if undone.left:
+        raise typer.Exit(int(ExitCode.REFUSED))

@@ -14,6 +14,7 @@ from custimport.records import ImportSummary, RowCounts, Status
 
 if TYPE_CHECKING:
     from custimport.store.history import RecordedImport
+    from custimport.store.undo import Undone
 
 COUNTS = ("read", "inserted", "updated", "unchanged", "skipped", "rejected")
 
@@ -142,3 +143,23 @@ def import_view(found: "RecordedImport") -> RenderableType:
         if value:
             table.add_row(name, value)
     return table
+
+
+def undone_document(found: "RecordedImport", undone: "Undone") -> dict[str, Any]:
+    """What came of `imports undo`, for scripts."""
+    return {
+        "import_id": found.shown_id,
+        "status": Status.UNDONE.value,
+        "deleted": undone.deleted,
+        "restored": undone.restored,
+        "left": [{"id": customer.id, "email": customer.email} for customer in undone.left],
+    }
+
+
+def undone_view(found: "RecordedImport", undone: "Undone") -> RenderableType:
+    """The same for people."""
+    lines = [Text(f"import {found.shown_id} undone: {undone.deleted:,} deleted, {undone.restored:,} restored")]
+    if undone.left:
+        lines.append(Text(f"{len(undone.left):,} customers were changed since and are left as they are:"))
+        lines += [Text(f"  {customer.id}  {shown_value(customer.email)}") for customer in undone.left]
+    return Group(*lines)

@@ -23,6 +23,7 @@ from custimport.settings import IMPORT_SERVER_WAIT_MS
 if TYPE_CHECKING:
     from custimport.store.connection import Store
     from custimport.store.history import RecordedImport
+    from custimport.store.undo import Undone
 
 
 @contextmanager
@@ -162,3 +163,10 @@ def stop_embedded(environment: Mapping[str, str], *, force: bool) -> bool:
     from custimport.store import embedded
 
     return embedded.stop(environment, force=force)
+
+
+def undo_import(store: "Store", found: "RecordedImport") -> "Undone":
+    """Take an import back; raises `Refused` while a process works on it."""
+    from custimport.store import undo
+
+    return undo.undo(store.database, found)
