@@ -163,6 +163,20 @@ class StartingPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredState:
+    """A customer as it is stored now: its values, and which rows (1-based) of the import made it so.
+
+    `changed_since`: somebody else changed it after the import did.
+    """
+
+    id: str
+    values: tuple[str, str, date | None, str]
+    created_row: int | None
+    changed_row: int | None
+    changed_since: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """The file's header as understood.
 

@@ -39,9 +39,6 @@ CHECKPOINT_SECONDS: Final = 1.0
 RETRY_FOR_SECONDS: Final = 60.0
 """How long an outage of the database is waited out: longer than an election (about 12 s)."""
 
-FINGERPRINT_BYTES_A_ROW: Final = 32
-"""What `check` and `--dry-run` may keep per row, to find duplicates within the file."""
-
 # Database -----------------------------------------------------------------------------------------------
 
 DEFAULT_DATABASE: Final = "custimport"

@@ -59,9 +59,14 @@ def prepare(database: Database[dict[str, Any]], path: Path) -> None:
     finish(load(database, str(other)), 0)
 
 
+def uri_of(database: Database[dict[str, Any]]) -> str:
+    address = database.client.address
+    assert address is not None
+    return f"mongodb://{address[0].replace('/', '%2F')}/{database.name}?directConnection=true"
+
+
 def load(database: Database[dict[str, Any]], *arguments: str) -> subprocess.Popen[bytes]:
-    server = database.client
-    uri = f"mongodb://{server.address[0].replace('/', '%2F')}/{database.name}?directConnection=true"
+    uri = uri_of(database)
     return subprocess.Popen(
         [sys.executable, "-m", "custimport", "load", *arguments, "--uri", uri, "--quiet", "--batch-size", "300"],
         stdout=subprocess.DEVNULL,
@@ -106,6 +111,13 @@ def undisturbed(database: Database[dict[str, Any]], path: Path, policy: Policy) 
     return state, without_ids(Path("whole.csv").read_bytes())
 
 
+def assert_verified(database: Database[dict[str, Any]], path: Path) -> None:
+    """`imports verify` agrees that nothing is lost, doubled or altered."""
+    command = [sys.executable, "-m", "custimport", "imports", "verify", "last", str(path), "--uri", uri_of(database)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def without_ids(report: bytes) -> bytes:
     """The report without the ids of customers, which differ from run to run."""
     import re
@@ -146,6 +158,7 @@ def test_kills_at_random_moments_change_nothing(fresh, policy: Policy, seed: int
         resumed_to_the_end(fresh)
 
     assert end_state(fresh) == expected
+    assert_verified(fresh, path)
     assert without_ids(Path("whole.csv").read_bytes()) == expected_report
 
 
@@ -166,6 +179,7 @@ def test_a_killed_and_restarted_server_changes_nothing(server, fresh, policy: Po
 
     assert process.returncode == 3, stderr.decode()
     assert end_state(fresh) == expected
+    assert_verified(fresh, path)
     assert without_ids(Path("whole.csv").read_bytes()) == expected_report
 
 
@@ -198,6 +212,7 @@ def test_errors_that_say_nothing_of_a_document_are_waited_out(server, fresh, pol
 
     assert process.returncode == 3, stderr.decode()
     assert end_state(fresh) == expected
+    assert_verified(fresh, path)
     assert without_ids(Path("whole.csv").read_bytes()) == expected_report
 
 
@@ -219,4 +234,5 @@ def test_an_outage_longer_than_the_patience_interrupts_and_is_resumable(server, 
     assert b"Traceback" not in stderr
     assert resumed_to_the_end(fresh) == 3
     assert end_state(fresh) == expected
+    assert_verified(fresh, path)
     assert without_ids(Path("whole.csv").read_bytes()) == expected_report

@@ -4,9 +4,17 @@ from typing import Annotated
 
 import typer
 
-from custimport.cli import session
+from custimport.cli import session, verifying
 from custimport.cli.options import DatabaseOption, JsonOption, UriOption, YesOption
-from custimport.cli.render import import_document, import_view, imports_table, undone_document, undone_view
+from custimport.cli.render import (
+    import_document,
+    import_view,
+    imports_table,
+    undone_document,
+    undone_view,
+    verification_document,
+    verification_view,
+)
 from custimport.cli.terminal import binary_output, output, print_json, shown_value
 from custimport.errors import ExitCode
 from custimport.pipeline.reporting import ReportFormat
@@ -101,3 +109,29 @@ def undo(
         output().print(undone_view(found, undone))
     if undone.left:
         raise typer.Exit(int(ExitCode.REFUSED))
+
+
+@app.command()
+def verify(
+    import_id: ImportArgument,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file that was loaded; - is standard input.")],
+    uri: UriOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read an import's file again and check every row against the database and the rejections.
+
+    Exit code 3 if a row is not as it should be. Customers changed by another import or by hand are listed, not counted
+    as differences.
+
+    Example: custimport imports verify last customers.csv
+    """
+    with session.open_store(uri, database) as store:
+        found = session.find_import(store, import_id)
+        verified = verifying.verify(store, found, file)
+    if json:
+        print_json(verification_document(found, verified))
+    else:
+        output().print(verification_view(found, verified))
+    if verified.differences:
+        raise typer.Exit(int(ExitCode.DATA_REJECTED))

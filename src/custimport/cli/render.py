@@ -10,6 +10,7 @@ from rich.text import Text
 from custimport.cli.terminal import shown_value
 from custimport.errors import ExitCode
 from custimport.pipeline.summary_json import json_time, summary_document
+from custimport.pipeline.verification import Verification
 from custimport.records import ImportSummary, RowCounts, Status
 
 if TYPE_CHECKING:
@@ -162,4 +163,35 @@ def undone_view(found: "RecordedImport", undone: "Undone") -> RenderableType:
     if undone.left:
         lines.append(Text(f"{len(undone.left):,} customers were changed since and are left as they are:"))
         lines += [Text(f"  {customer.id}  {shown_value(customer.email)}") for customer in undone.left]
+    return Group(*lines)
+
+
+def verification_document(found: "RecordedImport", verified: Verification) -> dict[str, Any]:
+    """What came of `imports verify`, for scripts."""
+    return {
+        "import_id": found.shown_id,
+        "rows": verified.rows,
+        "outcomes": dict(sorted(verified.outcomes.items())),
+        "changed_since": list(verified.changed_since),
+        "differences": [
+            {"row": difference.row or None, "line": difference.line or None, "what": difference.what}
+            for difference in verified.differences
+        ],
+    }
+
+
+def verification_view(found: "RecordedImport", verified: Verification) -> RenderableType:
+    """The same for people."""
+    balance = " · ".join(f"{name} {count:,}" for name, count in sorted(verified.outcomes.items()))
+    lines = [Text(f"import {found.shown_id}: {verified.rows:,} rows: {balance}")]
+    if verified.changed_since:
+        lines.append(Text(f"{len(verified.changed_since):,} customers were changed since by others:"))
+        lines += [Text(f"  {customer_id}") for customer_id in verified.changed_since]
+    if verified.differences:
+        lines.append(Text(f"{len(verified.differences):,} differences:", style="red"))
+    for difference in verified.differences:
+        where = f"row {difference.row:,}, line {difference.line:,}: " if difference.row else ""
+        lines.append(Text(f"  {where}{difference.what}"))
+    if not verified.differences:
+        lines.append(Text("every row is as the import left it", style="green"))
     return Group(*lines)

@@ -68,7 +68,7 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
     for text in _changes_since(found, file):
         progress.warned(text)
     with stop_on_signals() as stop, rare_collections(), open_source(file) as source, progress.shown():
-        job = _job(found, request.limit)
+        job = recorded_job(found, request.limit)
         templates = request.reports if request.reports is not None else found.document["options"]["reports"]
         check_report_paths(templates, [file])
         run = FileRun(
@@ -102,7 +102,8 @@ def recorded_rules(found: "RecordedImport") -> Rules:
     return Rules(date.fromisoformat(found.document["today"]), given.min_date_of_birth, given.date_formats)
 
 
-def _job(found: "RecordedImport", limit: RejectionLimit | None) -> ImportJob:
+def recorded_job(found: "RecordedImport", limit: RejectionLimit | None) -> ImportJob:
+    """What the import does, as it was fixed when it began, but for its limit if one is given."""
     options, summary = found.document["options"], found.summary
     recorded_limit = None if options["max_rejections"] == "none" else options["max_rejections"]
     return ImportJob(

@@ -84,12 +84,14 @@ class CustomerWriter:
         self._read_first = False
         self._settled_before: SettledRows | None = None
         self._recorded: Mapping[int, Rejection] = {}
+        self._last_known_row = 0
         self._foreign_stamps = foreign_stamps_finder(customers.database, import_id)
 
     def resume_with(self, settled: SettledRows, recorded: Mapping[int, Rejection]) -> None:
         """Take these rows as done: their effect is in the database, or their rejection is recorded."""
         self._settled_before = settled
         self._recorded = recorded
+        self._last_known_row = max([0, *settled.newest_with.values(), *recorded])
 
     def write(self, rows: Sequence[ValidRow]) -> BatchWritten:
         """Store the rows, waiting out outages; they are in file order and may repeat e-mails.
@@ -149,7 +151,7 @@ class CustomerWriter:
 
     def _first_offer(self, rows: Sequence[ValidRow], batch: Batch) -> None:
         """Insert fresh rows without a look at each, as most batches allow; what is left to settle is pending."""
-        if self._settled_before is not None:
+        if self._settled_before is not None and rows[0].row <= self._last_known_row:
             batch.add(rows)
             batch.leave_out_recorded(self._recorded)
             batch.leave_out_settled(list(batch.pending), self._settled_before, self._policy)
