@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custimport.pipeline.fingerprints import FingerprintTable, fingerprint
-from custimport.settings import FINGERPRINT_BYTES_A_ROW
+
+BYTES_A_ROW_OF_THE_CONTRACT = 32
 
 # few of them, and some that meet in one slot of one partition
 keys = st.one_of(st.integers(1, 40), st.integers(0, 60).map(lambda n: 7 + 64 * 64 * n), st.integers(1, 2**64 - 1))
@@ -45,8 +46,8 @@ def test_an_entry_takes_no_more_than_the_contract_allows_even_while_the_table_gr
     tracemalloc.stop()
 
     assert len(table) == entries
-    assert most <= FINGERPRINT_BYTES_A_ROW
-    assert table.size_bytes <= FINGERPRINT_BYTES_A_ROW * entries
+    assert most <= BYTES_A_ROW_OF_THE_CONTRACT
+    assert table.size_bytes <= BYTES_A_ROW_OF_THE_CONTRACT * entries
 
 
 @given(st.text())
