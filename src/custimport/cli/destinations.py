@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from custimport.store.connection import Store
     from custimport.store.history import Plan, RecordedImport
     from custimport.store.journal import Resumed
+    from custimport.store.patience import Patience
 
 
 class NoJournal:
@@ -62,7 +63,7 @@ class RehearsalDestination:
         """Itself."""
         return self
 
-    def loaded_before(self, _file: str) -> ImportSummary | None:
+    def loaded_before(self, _run: "FileRun") -> ImportSummary | None:
         """Nothing is loaded here, so nothing is loaded twice."""
         return None
 
@@ -93,11 +94,11 @@ class StoreDestination:
         """A dry run against the same database."""
         return RehearsalDestination(stored_customers(self._store))
 
-    def loaded_before(self, file: str) -> ImportSummary | None:
+    def loaded_before(self, run: "FileRun") -> ImportSummary | None:
         """By size first: only where an import of as many bytes is known the file is read to be hashed."""
         from custimport.store import history
 
-        return history.find_loaded(self._store.database, Path(file))
+        return _patience(run).call(lambda: history.find_loaded(self._store.database, Path(run.job.file)))
 
     def skipped(self, run: "FileRun", earlier: ImportSummary) -> ImportSummary:
         """A history document that names the earlier import."""
@@ -110,9 +111,8 @@ class StoreDestination:
         from custimport.store.customer_writer import CustomerWriter
         from custimport.store.documents import CUSTOMERS
         from custimport.store.journal import ImportJournal
-        from custimport.store.patience import Patience
 
-        patience = Patience(run.retry_for_seconds, run.stop, run.progress.waiting)
+        patience = _patience(run)
         customers = self._store.database[CUSTOMERS]
         target = self._store.target.description()
         journal = ImportJournal(self._store.database, import_id, beginning, patience, target=target)
@@ -162,6 +162,12 @@ def stored_customers(store: "Store") -> CustomerLookup:
 def utc_now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+def _patience(run: "FileRun") -> "Patience":
+    from custimport.store.patience import Patience
+
+    return Patience(run.retry_for_seconds, run.stop, run.progress.waiting)
 
 
 def _plan(run: "FileRun") -> "Plan":

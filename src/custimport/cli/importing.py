@@ -94,7 +94,7 @@ class Destination(Protocol):
     def rehearsal(self) -> "Destination":
         """Where the rows of `--check-first` go: nowhere, but judged as they would be here."""
 
-    def loaded_before(self, file: str) -> ImportSummary | None:
+    def loaded_before(self, run: FileRun) -> ImportSummary | None:
         """The newest completed import of the same bytes that was not undone, if there is one."""
 
     def skipped(self, run: FileRun, earlier: ImportSummary) -> ImportSummary:
@@ -151,7 +151,7 @@ def _run_file(
     job = ImportJob(file, request.input, rules, request.policy, request.limit, request.chunk_rows)
     reports = ImportReports(file, request.reports, Path.cwd())
     run = FileRun(job, request.batch_rows, request.retry_for_seconds, reports, progress, stop)
-    earlier = _loaded_before(file, request, destination)
+    earlier = _loaded_before(run, request, destination)
     if earlier is not None:
         when = f"{earlier.started_at:%Y-%m-%d %H:%M} UTC, import {earlier.import_id}"
         if request.if_loaded is IfLoaded.REFUSE:
@@ -169,9 +169,9 @@ def _run_file(
         return run_import(job, source, destination.surroundings(run))
 
 
-def _loaded_before(file: str, request: ImportRequest, destination: Destination) -> ImportSummary | None:
-    if file != STANDARD_INPUT:
-        return destination.loaded_before(file)
+def _loaded_before(run: FileRun, request: ImportRequest, destination: Destination) -> ImportSummary | None:
+    if run.job.file != STANDARD_INPUT:
+        return destination.loaded_before(run)
     if request.if_loaded is not IfLoaded.LOAD:
         raise UsageError(f"--if-loaded {request.if_loaded}: standard input is known only when it has been read")
     return None

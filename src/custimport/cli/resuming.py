@@ -49,8 +49,12 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
     Raises `Refused` if it was undone, skipped, or another process works on it, `NotFound` if there is none.
     """
     from custimport.store import history
+    from custimport.store.patience import Patience
 
-    found = history.find_import(store.database, request.name)
+    with stop_on_signals() as stop:
+        waiting = ImportProgress(f"import {request.name}", quiet=request.quiet, silent=True).waiting
+        patience = Patience(request.retry_for_seconds, stop, waiting)
+        found = patience.call(lambda: history.find_import(store.database, request.name))
     if found.summary.status is Status.COMPLETED:
         return CommandResult([found.summary], exit_code_of(ImportResult(found.summary)))
     if found.summary.status in {Status.UNDONE, Status.SKIPPED}:

@@ -77,12 +77,7 @@ def _is_terminal() -> bool:
 
 def destination(store: "Store", *, dry_run: bool) -> Destination:
     """Where the rows of `load` go: the database, or, in a dry run, nowhere but with an eye on the database."""
-    from custimport.store.indexes import ensure_indexes
-
-    if dry_run:
-        return RehearsalDestination(stored_customers(store))
-    ensure_indexes(store.database)
-    return StoreDestination(store)
+    return RehearsalDestination(stored_customers(store)) if dry_run else StoreDestination(store)
 
 
 def rehearsal() -> Destination:

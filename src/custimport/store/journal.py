@@ -1,5 +1,6 @@
 """A running import's own record: history document, lease with heartbeat, checkpoint, rejections."""
 
+import functools
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from custimport.store import rejections as rejection_documents
 from custimport.store.connection import translated_errors
 from custimport.store.documents import CUSTOMERS, IMPORTS, LARGEST_ROW, REJECTIONS, shown_import_id, utc_now
 from custimport.store.history import Plan, Progress, balance, first_document
+from custimport.store.indexes import ensure_indexes
 from custimport.store.lease import new_lease, server_time, take_over
 from custimport.store.patience import Patience
 from custimport.store.settled import SettledRows, find_settled
@@ -66,11 +68,12 @@ class ImportJournal:
         self._heartbeat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def begin(self, header: Header, tally: Progress) -> None:
-        """Insert the history document, or take over that of a resumed import; start the heartbeat.
+        """Make the indexes; insert the history document, or take over that of a resumed import; start the heartbeat.
 
-        Raises `Refused` if another process holds the import.
+        Raises `Refused` if another process holds the import, `DatabaseRefused` if the index on e-mails cannot be made.
         """
         with translated_errors(self._target):
+            self._patience.call(lambda: ensure_indexes(self._imports.database))
             if isinstance(self._beginning, Plan):
                 document = {
                     **first_document(self._id, self._beginning, utc_now()),
@@ -101,9 +104,14 @@ class ImportJournal:
 
     def recorded_before(self) -> Iterator[Rejection]:
         """The rejections up to the checkpoint of a resumed import, in file order; streams. None for a fresh one."""
-        if self.checkpoint_row:
+        after_row, last_row = 0, self.checkpoint_row
+        while after_row < last_row:
             with translated_errors(self._target):
-                yield from rejection_documents.find(self._rejections, self._id, last_row=self.checkpoint_row)
+                page = self._patience.call(
+                    functools.partial(rejection_documents.page, self._rejections, self._id, after_row, last_row)
+                )
+            yield from page
+            after_row = page[-1].row if page else last_row
 
     def record(self, rejections: Sequence[Rejection]) -> None:
         """Store rejections; waits out an outage."""

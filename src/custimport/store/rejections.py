@@ -1,6 +1,7 @@
 """The rejections of imports as documents: one a row, never inside the import's own document (16 MB limit)."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from pymongo.collection import Collection
@@ -16,6 +17,10 @@ Document = dict[str, Any]
 DUPLICATE_KEY: Final = 11000
 MAX_COMMAND_CHARACTERS: Final = 8 * 1024 * 1024
 """Text sent in one insert; far below the driver's 48 MB, so that a page of huge cells does not fill the memory."""
+
+
+PAGE_ROWS: Final = 100
+"""Rejections read together where reading must survive an outage; the first batch of a cursor has 101 documents."""
 
 
 def rejection_id(import_id: bytes, row: int) -> Document:
@@ -68,6 +73,11 @@ def find(
     bounds = {"$gt": rejection_id(import_id, after_row), "$lte": rejection_id(import_id, last_row)}
     for document in collection.find({"_id": bounds}).sort("_id", 1):
         yield from_document(document)
+
+
+def page(collection: Collection[Document], import_id: bytes, after_row: int, last_row: int) -> list[Rejection]:
+    """The next recorded rejections, as `find` gives them, at most `PAGE_ROWS`; empty after the last one."""
+    return list(islice(find(collection, import_id, after_row=after_row, last_row=last_row), PAGE_ROWS))
 
 
 def _insert_missing(collection: Collection[Document], documents: list[Document]) -> None:
