@@ -1,14 +1,17 @@
 """Joins the pipeline with the store, or with nothing: where the rows of `load`, `load --dry-run` and `check` go."""
 
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from custimport.errors import ExitCode
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, no_customers, rehearse
 from custimport.pipeline.run import Surroundings, Tally
+from custimport.pipeline.source import STANDARD_INPUT
 from custimport.pipeline.writing import write
 from custimport.records import Header, ImportSummary, Rejection, SettledRows, StartingPoint, ValidatedRows
 from custimport.settings import WRITERS
@@ -39,7 +42,7 @@ class NoJournal:
     def settled(self, tally: Tally) -> None:
         """Nothing."""
 
-    def finish(self, summary: ImportSummary) -> None:
+    def finish(self, summary: ImportSummary, exit_code: ExitCode) -> None:
         """Nothing."""
 
 
@@ -174,13 +177,13 @@ def _plan(run: "FileRun") -> "Plan":
     from custimport.store.history import Plan
 
     job = run.job
-    is_stream = job.file == "-"
+    status = None if job.file == STANDARD_INPUT else Path(job.file).stat()
     file: dict[str, Any] = {
         "name": job.file,
-        "path": None if is_stream else str(Path(job.file).resolve()),
-        "bytes": None,
+        "path": None if status is None else str(Path(job.file).resolve()),
+        "bytes": status.st_size if status and stat.S_ISREG(status.st_mode) else None,
         "sha256": None,
-        "modified_ns": None if is_stream else Path(job.file).stat().st_mtime_ns,
+        "modified_ns": status.st_mtime_ns if status else None,
     }
     options: dict[str, Any] = {
         "column_map": [list(pair) for pair in job.input.column_map.items()],

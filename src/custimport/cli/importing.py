@@ -2,7 +2,7 @@
 
 import gc
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ class IfLoaded(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """What the command line asks for, the same for every file."""
+    """What the command line asks for, the same for every file; `announce` is told the id of every import begun."""
 
     files: Sequence[str]
     input: InputOptions
@@ -58,6 +58,7 @@ class ImportRequest:
     progress: bool
     check_first: bool = False
     if_loaded: IfLoaded = IfLoaded.LOAD
+    announce: Callable[[str], None] = lambda _import_id: None
 
     @property
     def chunk_rows(self) -> int:
@@ -117,7 +118,7 @@ def run_files(request: ImportRequest, destination: Destination) -> CommandResult
                 codes.append(error.exit_code)
             else:
                 summaries.append(result.summary)
-                codes.append(exit_code_of(result))
+                codes.append(result.exit_code)
                 show_ending(result)
             if codes[-1] not in GOES_ON_AFTER:
                 break
@@ -147,7 +148,7 @@ def rare_collections() -> Iterator[None]:
 def _run_file(
     file: str, request: ImportRequest, rules: Rules, destination: Destination, stop: StopRequest
 ) -> ImportResult:
-    progress = ImportProgress(file, quiet=request.quiet, silent=not request.progress)
+    progress = ImportProgress(file, quiet=request.quiet, silent=not request.progress, announce=request.announce)
     job = ImportJob(file, request.input, rules, request.policy, request.limit, request.chunk_rows)
     reports = ImportReports(file, request.reports, Path.cwd())
     run = FileRun(job, request.batch_rows, request.retry_for_seconds, reports, progress, stop)
@@ -183,13 +184,6 @@ def _checked_first(file: str, run: FileRun, destination: Destination) -> ImportR
         raise UsageError("--check-first reads the file twice, which standard input cannot be")
     with open_source(file) as source, run.progress.shown():
         return run_import(run.job, source, destination.rehearsal().surroundings(run))
-
-
-def exit_code_of(result: ImportResult) -> ExitCode:
-    """The code with which a command ends whose only import this is."""
-    if result.error is not None:
-        return result.error.exit_code
-    return ExitCode.DATA_REJECTED if result.summary.rows.rejected else ExitCode.DONE
 
 
 def show_ending(result: ImportResult) -> None:

@@ -50,20 +50,30 @@ def list_(
 @app.command()
 def show(
     import_id: ImportArgument,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow it until it ends, on any machine; the exit code is the load's then.")
+    ] = False,
     uri: UriOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show one import: its balance, its options, how it stands.
 
-    Example: custimport imports show last
+    Examples:
+      custimport imports show last
+
+      custimport imports show last --watch
+
     """
+    find = session.watch_import if watch else session.find_import
     with session.open_store(uri, database) as store:
-        found = session.find_import(store, import_id)
+        found = find(store, import_id)
     if json:
         print_json(import_document(found))
     else:
         output().print(import_view(found))
+    if watch:
+        raise typer.Exit(found.document.get("exit_code") or 0)
 
 
 @app.command()

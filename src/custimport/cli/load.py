@@ -1,17 +1,19 @@
 """`custimport load` and `custimport check`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, NoReturn
 
 import typer
 
-from custimport.cli import importing, resuming, session
+from custimport.cli import detaching, importing, resuming, session
 from custimport.cli.importing import CommandResult, IfLoaded, ImportRequest
 from custimport.cli.load_options import (
     BatchOption,
     CheckFirstOption,
     DateFormatOption,
     DelimiterOption,
+    DetachOption,
     EncodingOption,
     FilesArgument,
     IfLoadedOption,
@@ -32,6 +34,7 @@ from custimport.cli.terminal import output, print_json
 from custimport.customer.dates import EARLIEST_TEXT, iso_day
 from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
+from custimport.pipeline.source import STANDARD_INPUT
 from custimport.records import ImportSummary, InputOptions, Policy, Status
 from custimport.settings import BATCH_ROWS, RETRY_FOR_SECONDS
 
@@ -52,6 +55,7 @@ def load(
     resume: ResumeOption = None,
     check_first: CheckFirstOption = False,
     if_loaded: IfLoadedOption = IfLoaded.LOAD,
+    detach: DetachOption = False,
     column_map: MapOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -76,6 +80,9 @@ def load(
     """
     if resume is not None:
         resumed = resume_request(context, resume, files or [])
+        if detach:
+            log = detaching.log_path(f"import-{resume}")
+            resumed = replace(resumed, announce=detaching.detach(log, json=json, quiet=quiet))
         with session.open_store_for_import(uri, database, quiet=quiet) as store:
             result = resuming.resume(resumed, store)
         show_result(result, json=json, quiet=quiet, rehearsal=False)
@@ -94,6 +101,12 @@ def load(
         check_first=check_first,
         if_loaded=if_loaded,
     )
+    if detach:
+        if dry_run or STANDARD_INPUT in files:
+            reason = "a dry run leaves no import to follow" if dry_run else "standard input ends with this command"
+            raise UsageError(f"--detach cannot be: {reason}")
+        log = detaching.log_path(files[0])
+        request = replace(request, announce=detaching.detach(log, json=json, quiet=quiet))
     with session.open_store_for_import(uri, database, quiet=quiet) as store:
         result = importing.run_files(request, session.destination(store, dry_run=dry_run))
     show_result(result, json=json, quiet=quiet, rehearsal=dry_run)

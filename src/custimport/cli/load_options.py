@@ -80,6 +80,14 @@ RetryOption = Annotated[
         rich_help_panel=RUN_PANEL,
     ),
 ]
+DetachOption = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Go on in the background once the import has begun, and print its id; its messages go to NAME.load.log.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
 NoProgressOption = Annotated[
     bool, typer.Option("--no-progress", help="No progress bar and no progress lines.", rich_help_panel=RUN_PANEL)
 ]

@@ -5,7 +5,7 @@ A thread of its own looks at the counters; the pipeline does not know that anybo
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,24 +17,33 @@ from rich.text import Text
 from custimport.cli.terminal import messages, note, shown_value, warning
 from custimport.pipeline.run import Tally
 from custimport.pipeline.source import Source
+from custimport.records import RowCounts
 from custimport.settings import PROGRESS_LINE_SECONDS
 
 BAR_REFRESHES_A_SECOND = 5
 
 
 class ImportProgress:
-    """Listens to one import and says what it hears; nothing but errors with `quiet`, no progress with `silent`."""
+    """Listens to one import and says what it hears; nothing but errors with `quiet`, no progress with `silent`.
 
-    def __init__(self, file: str, *, quiet: bool, silent: bool) -> None:
+    `announce` is told the import's id when it has begun.
+    """
+
+    def __init__(
+        self, file: str, *, quiet: bool, silent: bool, announce: Callable[[str], None] = lambda _import_id: None
+    ) -> None:
         self._file = file
         self._quiet = quiet
         self._silent = silent or quiet
+        self._announce = announce
         self._watching: tuple[Source, Tally] | None = None
         self._begun = time.monotonic()
         self._outage = ""
 
-    def started(self, source: Source, tally: Tally) -> None:
+    def started(self, import_id: str | None, source: Source, tally: Tally) -> None:
         """From now on there is something to show."""
+        if import_id is not None:
+            self._announce(import_id)
         self._begun = time.monotonic()
         self._watching = (source, tally)
 
@@ -87,21 +96,24 @@ class ImportProgress:
         if self._watching is None:
             return ""
         source, tally = self._watching
-        elapsed_seconds = max(time.monotonic() - self._begun, 0.001)
-        counts = tally.counts
-        parts = []
         share = source.bytes_read / source.size_bytes if source.size_bytes else None
-        if share is not None:
-            parts.append(f"{min(share, 1):.0%}")
-        parts.append(f"{counts.read:,} rows")
-        parts.append(f"{counts.rejected:,} rejected")
-        parts.append(f"{counts.read / elapsed_seconds:,.0f} rows/s")
-        if share:
-            left_seconds = round(elapsed_seconds / share - elapsed_seconds)
-            parts.append(f"{timedelta(seconds=max(left_seconds, 0))} left")
-        if self._outage:
-            parts.append(self._outage)
-        return " · ".join(parts)
+        line = progress_line(tally.counts, share, time.monotonic() - self._begun)
+        return f"{line} · {self._outage}" if self._outage else line
+
+
+def progress_line(counts: RowCounts, share: float | None, elapsed_seconds: float) -> str:
+    """How far an import is, in one line; `share` of its bytes from 0 to 1, None where their number is not known."""
+    elapsed_seconds = max(elapsed_seconds, 0.001)
+    parts = []
+    if share is not None:
+        parts.append(f"{min(share, 1):.0%}")
+    parts.append(f"{counts.read:,} rows")
+    parts.append(f"{counts.rejected:,} rejected")
+    parts.append(f"{counts.read / elapsed_seconds:,.0f} rows/s")
+    if share:
+        left_seconds = round(elapsed_seconds / share - elapsed_seconds)
+        parts.append(f"{timedelta(seconds=max(left_seconds, 0))} left")
+    return " · ".join(parts)
 
 
 class _StateColumn(ProgressColumn):

@@ -103,6 +103,7 @@ def import_document(found: "RecordedImport") -> dict[str, Any]:
     return {
         **summary_document(found.summary),
         "state": found.state,
+        "exit_code": document.get("exit_code"),
         "path": document["file"].get("path"),
         "columns": list(found.columns),
         "options": {"delimiter": document.get("delimiter"), **document.get("options", {})},

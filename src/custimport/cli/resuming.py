@@ -1,6 +1,6 @@
 """`load --resume`: an import goes on with the options that it began with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,7 +10,6 @@ from custimport.cli.destinations import StoreDestination
 from custimport.cli.importing import (
     CommandResult,
     FileRun,
-    exit_code_of,
     rare_collections,
     show_ending,
 )
@@ -41,6 +40,7 @@ class ResumeRequest:
     retry_for_seconds: float
     quiet: bool
     progress: bool
+    announce: Callable[[str], None] = lambda _import_id: None
 
 
 def resume(request: ResumeRequest, store: "Store") -> CommandResult:
@@ -56,7 +56,7 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
         patience = Patience(request.retry_for_seconds, stop, waiting)
         found = patience.call(lambda: history.find_import(store.database, request.name))
     if found.summary.status is Status.COMPLETED:
-        return CommandResult([found.summary], exit_code_of(ImportResult(found.summary)))
+        return CommandResult([found.summary], ImportResult(found.summary).exit_code)
     if found.summary.status in {Status.UNDONE, Status.SKIPPED}:
         raise Refused(
             f"import {found.shown_id} is {found.summary.status.value}: there is nothing to go on with",
@@ -68,7 +68,9 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
             f"import {found.shown_id} read standard input, which does not come again",
             hint=f"custimport load --resume {found.shown_id} FILE, or - with the same data on standard input",
         )
-    progress = ImportProgress(found.summary.file, quiet=request.quiet, silent=not request.progress)
+    progress = ImportProgress(
+        found.summary.file, quiet=request.quiet, silent=not request.progress, announce=request.announce
+    )
     for text in _changes_since(found, file):
         progress.warned(text)
     with stop_on_signals() as stop, rare_collections(), open_source(file) as source, progress.shown():
@@ -85,7 +87,7 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
         )
         result = run_import(job, source, StoreDestination(store).resumed(run, found))
     show_ending(result)
-    return CommandResult([result.summary], exit_code_of(result))
+    return CommandResult([result.summary], result.exit_code)
 
 
 def recorded_input(options: Mapping[str, Any]) -> InputOptions:

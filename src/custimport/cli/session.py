@@ -5,6 +5,7 @@ second to import, which `--help` must not pay.
 """
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
+from custimport.cli import watching
 from custimport.cli.destinations import RehearsalDestination, StoreDestination, stored_customers
 from custimport.cli.importing import Destination
 from custimport.cli.terminal import note
 from custimport.errors import Refused
 from custimport.pipeline import reporting
 from custimport.pipeline.reporting import ReportFormat
-from custimport.settings import IMPORT_SERVER_WAIT_MS
+from custimport.settings import IMPORT_SERVER_WAIT_MS, RETRY_FOR_SECONDS
 
 if TYPE_CHECKING:
     from custimport.store.connection import Store
@@ -97,6 +99,17 @@ def find_import(store: "Store", name: str) -> "RecordedImport":
     from custimport.store import history
 
     return history.find_import(store.database, name)
+
+
+def watch_import(store: "Store", name: str) -> "RecordedImport":
+    """The import when it runs no longer; shows how far it is until then, and waits outages out meanwhile."""
+    from custimport.store import history
+    from custimport.store.patience import Patience
+
+    patience = Patience(RETRY_FOR_SECONDS, threading.Event())
+    # the last one may soon be another
+    import_id = history.find_import(store.database, name).shown_id
+    return watching.watch(lambda: patience.call(lambda: history.find_import(store.database, import_id)))
 
 
 def write_rejections(store: "Store", name: str, report_format: ReportFormat, stream: BinaryIO) -> None:

@@ -85,8 +85,11 @@ class Journal(Protocol):
     def settled(self, tally: Tally) -> None:
         """Everything up to the tally's position is stored or recorded: the checkpoint may move there."""
 
-    def finish(self, summary: ImportSummary) -> None:
-        """Write the end state. An import that cannot be written as finished shows as stalled later."""
+    def finish(self, summary: ImportSummary, exit_code: ExitCode) -> None:
+        """Write the end state, and the code with which a load of this file alone ends.
+
+        An import that cannot be written as finished shows as stalled later.
+        """
 
 
 class Reports(Protocol):
@@ -112,8 +115,8 @@ class Reports(Protocol):
 class Listener(Protocol):
     """Whoever watches the run."""
 
-    def started(self, source: Source, tally: Tally) -> None:
-        """Reading begins; the tally and the source's byte counts may be read from now on."""
+    def started(self, import_id: str | None, source: Source, tally: Tally) -> None:
+        """The import has begun; its id is None for a rehearsal. From now on tally and byte counts may be read."""
 
     def warned(self, text: str) -> None:
         """Something an operator should know and that stops nothing."""
@@ -144,6 +147,13 @@ class ImportResult:
     summary: ImportSummary
     error: CustimportError | None = None
 
+    @property
+    def exit_code(self) -> ExitCode:
+        """The code with which a command ends whose only import this is."""
+        if self.error is not None:
+            return self.error.exit_code
+        return ExitCode.DATA_REJECTED if self.summary.rows.rejected else ExitCode.DONE
+
 
 def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportResult:
     """Load (or rehearse) one file; streams.
@@ -158,7 +168,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     warnings = _Warnings(parsed.warnings, around.listener)
     # only who holds the import may touch its reports
     around.journal.begin(parsed.header, tally)
-    around.listener.started(source, tally)
+    around.listener.started(around.journal.import_id, source, tally)
     warnings.pass_on()
     at_end = False
 
@@ -203,7 +213,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
         status, error = Status.INTERRUPTED, problem
     except BaseException:
         around.reports.abandon()
-        around.journal.finish(summary(Status.FAILED))
+        around.journal.finish(summary(Status.FAILED), ExitCode.BUG)
         raise
     warnings.pass_on()
     return _finished(summary(status), error, around)
@@ -235,11 +245,12 @@ def _finished(summary: ImportSummary, error: CustimportError | None, around: Sur
             around.reports.finish(summary)
         except CustimportError as problem:
             summary, error = replace(summary, status=Status.INTERRUPTED, reports=()), problem
+    result = ImportResult(summary, error)
     try:
-        around.journal.finish(summary)
+        around.journal.finish(summary, result.exit_code)
     except CustimportError as problem:
-        error = error or problem
-    return ImportResult(summary, error)
+        result = replace(result, error=error or problem)
+    return result
 
 
 class _Warnings:

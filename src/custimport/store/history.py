@@ -90,6 +90,7 @@ def first_document(import_id: bytes, plan: Plan, now: datetime) -> Document:
         "started_at": now,
         "finished_at": None,
         "elapsed_seconds": None,
+        "exit_code": None,
     }
 
 

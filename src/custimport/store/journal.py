@@ -10,7 +10,7 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
-from custimport.errors import Refused
+from custimport.errors import ExitCode, Refused
 from custimport.records import Header, ImportSummary, Policy, Rejection
 from custimport.settings import CHECKPOINT_SECONDS, LEASE_SILENCE_SECONDS
 from custimport.store import rejections as rejection_documents
@@ -141,13 +141,14 @@ class ImportJournal:
         if _boot_seconds() - self._renewed_at > LEASE_SILENCE_SECONDS:
             raise AutoReconnect("the lease of the import could not be renewed in time")
 
-    def finish(self, summary: ImportSummary) -> None:
+    def finish(self, summary: ImportSummary, exit_code: ExitCode) -> None:
         """Stop the heartbeat, write the end state and give the lease back."""
         self._ended.set()
         if self._heartbeat.is_alive():
             self._heartbeat.join()
         fields: Document = {
             "status": summary.status.value,
+            "exit_code": int(exit_code),
             "warnings": list(summary.warnings),
             "reports": list(summary.reports),
             "finished_at": summary.finished_at,
