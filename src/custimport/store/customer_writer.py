@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from custimport.customer.conflicts import duplicate_in_database, duplicate_in_file
 from custimport.records import BatchWritten, Policy, Rejection, ValidRow
-from custimport.store.batch import Batch
+from custimport.store.batch import Batch, first_of_each_email
 from custimport.store.changes import (
     CHANGE_PROJECTION,
     Change,
@@ -23,6 +23,7 @@ from custimport.store.changes import (
     foreign_stamps_finder,
     one_effect,
 )
+from custimport.store.comparison import Compared, compare
 from custimport.store.connection import is_outage
 from custimport.store.documents import (
     CUSTOMERS,
@@ -31,7 +32,9 @@ from custimport.store.documents import (
     packer,
     row_of,
     utc_now,
+    values_packer,
 )
+from custimport.store.insertion import insert_packed
 from custimport.store.patience import Patience
 from custimport.store.settled import SettledRows, find_settled, stamped_rows
 
@@ -81,6 +84,7 @@ class CustomerWriter:
         self._lease = lease
         self._checkpoint_row = checkpoint_row
         self._pack = packer(import_id)
+        self._pack_values = values_packer()
         self._read_first = False
         self._settled_before: SettledRows | None = None
         self._recorded: Mapping[int, Rejection] = {}
@@ -116,7 +120,10 @@ class CustomerWriter:
                     settled = find_settled(self._customers, self._import_id, self._policy, *batch.row_range())
                     batch.leave_out_settled(list(batch.pending), settled, self._policy)
                     unknown = False
-                self._offer(batch, give_up=fruitless_rounds >= FRUITLESS_ROUNDS)
+                offered = len(batch.pending)
+                stored = self._offer(batch, give_up=fruitless_rounds >= FRUITLESS_ROUNDS)
+                if before == len(rows):
+                    self._read_first = stored >= READ_FIRST_FROM * offered
             except PyMongoError as error:
                 self._wait_out(error)
                 unknown = True
@@ -155,37 +162,42 @@ class CustomerWriter:
             batch.add(rows)
             batch.leave_out_recorded(self._recorded)
             batch.leave_out_settled(list(batch.pending), self._settled_before, self._policy)
-        elif self._read_first or len({row.email for row in rows}) < len(rows):
+        elif self._read_first:
             batch.add(rows)
         else:
             self._lease.require()
-            refused = self._insert(rows)
-            batch.inserted += len(rows) - len(refused)
+            firsts, repeated = first_of_each_email(rows)
+            refused = self._insert(firsts)
+            batch.inserted += len(firsts) - len(refused)
             self._read_first = len(refused) >= READ_FIRST_FROM * len(rows)
             for row, reply in refused:
                 if is_email_conflict(reply):
                     batch.add([row])
                 else:
                     batch.refuse(row, reply["errmsg"])
+            batch.add(repeated)
 
-    def _offer(self, batch: Batch, *, give_up: bool) -> None:
-        """Offer every pending e-mail once. `give_up`: what neither goes in nor can be found is refused."""
-        offered = len(batch.pending)
-        known = self._find(list(batch.pending), self._projection()) if self._read_first else {}
-        conflicts = self._insert_firsts(batch, known)
-        unread = [email for email in batch.pending if email not in known]
-        if unread:
-            known |= self._find(unread, self._projection())
-        self._read_first = len(known) >= READ_FIRST_FROM * offered
+    def _offer(self, batch: Batch, *, give_up: bool) -> int:
+        """Offer every pending e-mail once; gives how many of them were stored already.
+
+        `give_up`: what neither goes in nor can be found is refused.
+        """
+        known = self._find_known(batch)
+        stored = len(known.other) + len(known.equal)
+        batch.unchanged += len(known.equal)
+        for email in known.equal:
+            del batch.pending[email]
+        found = known.other
+        conflicts = self._insert_firsts(batch, found)
         changes: list[Change] = []
-        for email, stored in known.items():
-            if email in batch.pending and is_of_import(stored, self._import_id):
+        for email, customer in found.items():
+            if is_of_import(customer, self._import_id):
                 # an earlier attempt may have arrived only now: then this is our own effect, not somebody's customer
                 own = SettledRows()
-                own.add(stored, self._import_id)
+                own.add(customer, self._import_id)
                 batch.leave_out_settled([email], own, self._policy)
             if email in batch.pending:
-                change = self._settle_known(email, stored, batch)
+                change = self._settle_known(email, customer, batch)
                 if change is not None:
                     changes.append(change)
         if changes:
@@ -194,6 +206,7 @@ class CustomerWriter:
             for email in batch.pending.keys() & conflicts.keys():
                 while email in batch.pending:
                     batch.refuse_first(email, conflicts[email])
+        return stored
 
     def _insert_firsts(self, batch: Batch, known: Mapping[str, Document]) -> dict[str, str]:
         """Insert the first row of every e-mail that is not known; the server's words for each that is taken."""
@@ -221,17 +234,11 @@ class CustomerWriter:
             return []
         now = packed_now(utc_now())
         pack = self._pack
-        try:
-            self._customers.insert_many([pack(row, now) for row in rows], ordered=False)
-        except BulkWriteError as error:
-            if is_outage(error):
-                raise
-            return [
-                (rows[reply["index"]], reply)
-                for reply in error.details["writeErrors"]
-                if reply["code"] != DUPLICATE_KEY or "_id" not in reply.get("keyPattern", {})
-            ]
-        return []
+        return [
+            (rows[reply["index"]], reply)
+            for reply in insert_packed(self._customers, [pack(row, now) for row in rows])
+            if reply["code"] != DUPLICATE_KEY or "_id" not in reply.get("keyPattern", {})
+        ]
 
     def _settle_known(self, email: str, stored: Document, batch: Batch) -> Change | None:
         """Settle the rows of an e-mail that is stored, as the policy says; or the change that would."""
@@ -279,11 +286,14 @@ class CustomerWriter:
                 batch.updated += change.updated
                 batch.unchanged += change.unchanged
 
+    def _find_known(self, batch: Batch) -> Compared:
+        """What is stored under the pending e-mails; only the policy update asks how it compares."""
+        if self._policy is Policy.UPDATE:
+            return compare(self._customers, batch.pending, self._import_id, self._pack_values)
+        return Compared((), self._find(list(batch.pending), {"email": 1}))
+
     def _find(self, emails: Sequence[str], projection: Document) -> dict[str, Document]:
         return {found["email"]: found for found in self._customers.find({"email": {"$in": emails}}, projection)}
-
-    def _projection(self) -> Document:
-        return CHANGE_PROJECTION if self._policy is Policy.UPDATE else {"email": 1}
 
 
 def _settle_refused(change: Change, words: str, batch: Batch) -> None:

@@ -119,23 +119,18 @@ class PackedDocument(RawBSONDocument):
 
 
 _LENGTHS: Final = tuple(_LITTLE_ENDIAN(length + 1) for length in range(1_024))
+_PACKED_NOW_BYTES: Final = 2 * (1 + len(b"created_at\x00") + 8)
 _MAX_CACHED: Final = 100_000
 """Entries kept of the date cache: all days since 1730, so it never grows beyond this."""
 
 
-def packer(import_id: bytes) -> Callable[[ValidRow, bytes], PackedDocument]:
-    """A function that packs a row with the time as `packed_now` gives it; keeps what repeats between rows."""
-    head = b"\x07_id\x00" + import_id
-    tail = b"\x03created_by\x00%b\x05import_id\x00%b\x00%b\x10row\x00" % (
-        _LITTLE_ENDIAN(4 + 11 + 4 + 1 + IMPORT_ID_BYTES + 5 + 4 + 1),
-        _LITTLE_ENDIAN(IMPORT_ID_BYTES),
-        import_id,
-    )
+def values_packer() -> Callable[[ValidRow], bytes]:
+    """A function that packs the four values of a row, as they lie in its document; keeps what repeats between rows."""
     dates: dict[date, bytes] = {}
     zones: dict[str, bytes] = {}
 
-    def pack(row: ValidRow, now: bytes) -> PackedDocument:
-        number, _, full_name, email, day, zone, _ = row
+    def pack_values(row: ValidRow) -> bytes:
+        _, _, full_name, email, day, zone, _ = row
         name_bytes = full_name.encode()
         email_bytes = email.encode()
         day_bytes = dates.get(day)
@@ -146,22 +141,56 @@ def packer(import_id: bytes) -> Callable[[ValidRow, bytes], PackedDocument]:
         zone_bytes = zones.get(zone)
         if zone_bytes is None:
             zone_bytes = zones[zone] = b"\x02timezone\x00%b%b\x00" % (_LENGTHS[len(zone.encode())], zone.encode())
-        body = b"%b%b\x02full_name\x00%b%b\x00\x02email\x00%b%b\x00%b%b%b%b%b\x00\x00" % (
-            head,
-            _BIG_ENDIAN(number),
+        return b"\x02full_name\x00%b%b\x00\x02email\x00%b%b\x00%b%b" % (
             _LENGTHS[len(name_bytes)],
             name_bytes,
             _LENGTHS[len(email_bytes)],
             email_bytes,
             day_bytes,
             zone_bytes,
-            now,
-            tail,
-            _LITTLE_ENDIAN(number),
         )
-        return PackedDocument(_LITTLE_ENDIAN(len(body) + 4) + body)
+
+    return pack_values
+
+
+def packer(import_id: bytes) -> Callable[[ValidRow, bytes], PackedDocument]:
+    """A function that packs a row with the time as `packed_now` gives it."""
+    head = b"\x07_id\x00" + import_id
+    tail = b"\x03created_by\x00%b\x05import_id\x00%b\x00%b\x10row\x00" % (
+        _LITTLE_ENDIAN(4 + 11 + 4 + 1 + IMPORT_ID_BYTES + 5 + 4 + 1),
+        _LITTLE_ENDIAN(IMPORT_ID_BYTES),
+        import_id,
+    )
+    # of the values everything but their own bytes has the same length in every document
+    other_bytes = 4 + len(head) + 4 + _PACKED_NOW_BYTES + len(tail) + 4 + 2
+    pack_values = values_packer()
+
+    def pack(row: ValidRow, now: bytes) -> PackedDocument:
+        number = row[0]
+        values = pack_values(row)
+        return PackedDocument(
+            b"%b%b%b%b%b%b%b\x00\x00"
+            % (
+                _LITTLE_ENDIAN(other_bytes + len(values)),
+                head,
+                _BIG_ENDIAN(number),
+                values,
+                now,
+                tail,
+                _LITTLE_ENDIAN(number),
+            )
+        )
 
     return pack
+
+
+VALUES_BEGIN: Final = 4 + 1 + len(b"_id\x00") + IMPORT_ID_BYTES + 4
+"""Bytes of a customer's document before its values: its length, and an `_id` that is an ObjectId."""
+
+
+def packed_values(document: bytes) -> bytes:
+    """What `values_packer` gave for the row that wrote the document last; of a foreign one just some bytes."""
+    return document[VALUES_BEGIN:].partition(b"\x09created_at\x00")[0]
 
 
 def packed_now(now: datetime) -> bytes:

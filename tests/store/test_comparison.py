@@ -1,0 +1,81 @@
+"""Comparing bytes finds the same rows unchanged as comparing decoded values."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from bson import ObjectId
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from custimport.records import ValidRow
+from custimport.store.changes import row_values, stored_values
+from custimport.store.comparison import compare
+from custimport.store.customer_writer import CUSTOMER_CODEC
+from custimport.store.documents import customer_document, new_import_id, utc_now, values_packer
+
+EARLIER, NOW = new_import_id(), new_import_id()
+names = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=60)
+values = st.tuples(
+    st.one_of(st.sampled_from(["Ann", "Zoë", "山田太郎"]), names),
+    st.sampled_from([date(1990, 1, 15), date(1900, 1, 1), date(2024, 2, 29)]),
+    st.sampled_from(["UTC", "Europe/Berlin"]),
+)
+
+
+def a_row(number: int, given: tuple[str, date, str]) -> ValidRow:
+    name, born, zone = given
+    return ValidRow(number, number + 1, name, f"c{number}@example.com", born, zone, ())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pairs=st.lists(st.tuples(values, st.one_of(st.none(), values)), max_size=12), same=st.integers(0, 12))
+def test_what_is_equal_by_bytes_is_equal_by_values(database, pairs, same: int) -> None:
+    customers = database.customers.with_options(codec_options=CUSTOMER_CODEC)
+    customers.delete_many({})
+    rows = [a_row(number, new) for number, (new, _) in enumerate(pairs, start=1)]
+    stored = [
+        customer_document(a_row(row.row, old if row.row > same else new), EARLIER, utc_now())
+        for row, (new, old) in zip(rows, pairs, strict=True)
+        if old is not None
+    ]
+    if stored:
+        customers.insert_many(stored)
+
+    found = compare(customers, {row.email: [row] for row in rows}, NOW, values_packer())
+
+    by_email = {document["email"]: document for document in customers.find()}
+    unchanged = {r.email for r in rows if r.email in by_email and row_values(r) == stored_values(by_email[r.email])}
+    assert set(found.equal) == unchanged
+    assert found.other == {email: found for email, found in by_email.items() if email not in unchanged}
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"_id": "text", "full_name": "Ann", "email": "c1@example.com"},
+        {"email": "c1@example.com", "full_name": "Ann", "timezone": "UTC"},
+        {"full_name": 7, "email": "c1@example.com", "date_of_birth": None},
+        {"full_name": "Ann", "email": "c1@example.com", "date_of_birth": datetime(1990, 1, 15, 1, tzinfo=UTC)},
+    ],
+)
+def test_documents_of_other_tools_are_decoded(database, foreign) -> None:
+    database.customers.insert_one(foreign)
+    row = a_row(1, ("Ann", date(1990, 1, 15), "UTC"))
+
+    found = compare(database.customers, {row.email: [row]}, NOW, values_packer())
+
+    assert found.equal == []
+    assert found.other[row.email]["_id"] == foreign["_id"]
+
+
+def test_customers_with_a_trace_of_this_import_are_never_passed_over(database) -> None:
+    rows = [a_row(number, ("Ann", date(1990, 1, 15), "UTC")) for number in (1, 2, 3)]
+    own = customer_document(rows[0], NOW, utc_now())
+    changed = customer_document(rows[1], EARLIER, utc_now()) | {"updated_by": {"import_id": NOW, "row": 2}}
+    other = customer_document(rows[2], EARLIER, utc_now()) | {"_id": ObjectId()}
+    database.customers.insert_many([own, changed, other])
+
+    found = compare(database.customers, {row.email: [row] for row in rows}, NOW, values_packer())
+
+    assert found.equal == [rows[2].email]
+    assert set(found.other) == {rows[0].email, rows[1].email}
