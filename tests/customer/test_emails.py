@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from custimport.customer import emails
 from custimport.customer.codes import Code, RowError
-from custimport.customer.emails import judged_email, stored_email
+from custimport.customer.emails import judged_email, stored_email, stored_emails
 
 pieces = st.sampled_from(
     [
@@ -67,6 +67,19 @@ def test_the_short_cut_agrees_with_the_judge(text: str) -> None:
         assert isinstance(found, RowError)
     else:
         assert found == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.one_of(addresses, st.builds("{}@example.com".format, plain_local)), max_size=8))
+@example(["a\nb@example.com", "c@example.com"])
+@example([".a@example.com", "b.@example.com", "c..d@example.com"])
+@example(["@example.com", "a@example.com"])
+@example(["a" * 65 + "@example.com", "B@EXAMPLE.com"])
+def test_many_together_are_judged_as_one_by_one(texts: list[str]) -> None:
+    expected = [stored_email(text) for text in texts]
+
+    # now every domain that is accepted is known
+    assert stored_emails(texts) == expected
 
 
 @settings(max_examples=500, deadline=None)

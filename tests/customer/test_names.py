@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custimport.customer.codes import Code, RowError
-from custimport.customer.names import stored_full_name
+from custimport.customer.names import stored_full_name, stored_full_names
 
 
 @given(st.text())
@@ -20,6 +20,11 @@ def test_a_stored_name_is_what_the_rule_says(text: str) -> None:
         assert 1 <= len(found) <= 200
         assert not any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in found)
         assert stored_full_name(found) == found
+
+
+@given(st.lists(st.one_of(st.text(), st.sampled_from(["Ann", " Bob ", "", "x" * 201])), max_size=6))
+def test_many_together_are_judged_as_one_by_one(texts: list[str]) -> None:
+    assert stored_full_names(texts) == [stored_full_name(text) for text in texts]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, cast
 
 from custimport.customer.codes import Code, RowError
 
@@ -41,6 +42,26 @@ def stored_full_name(text: str) -> str | RowError:
     if all(map(is_invisible, name)):
         return RowError(Code.BLANK, FIELD, text, "the name holds only invisible characters")
     return name
+
+
+def stored_full_names(texts: Sequence[str]) -> list[str | RowError]:
+    """`stored_full_name` of every text, most of them without a call each."""
+    names: list[str | RowError] = list(map(str.strip, texts))
+    stripped = cast("list[str]", names)
+    joined = "".join(stripped)
+    if (
+        joined.isascii()
+        and joined.isprintable()
+        and all(names)
+        and max(map(len, stripped), default=0) <= MAX_NAME_CODE_POINTS
+    ):
+        return names
+    return [
+        name
+        if name.isascii() and name.isprintable() and 0 < len(name) <= MAX_NAME_CODE_POINTS
+        else stored_full_name(text)
+        for name, text in zip(stripped, texts, strict=True)
+    ]
 
 
 def is_invisible(character: str) -> bool:
