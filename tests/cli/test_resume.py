@@ -69,7 +69,7 @@ def stop_after_chunks(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
 def test_a_stopped_import_goes_on_and_ends_as_an_undisturbed_one(
     run, database, client, monkeypatch, policy, chunks
 ) -> None:
-    path = a_file(300)
+    path = a_file(420)
     with monkeypatch.context() as patched:
         stop_after_chunks(patched, chunks)
         stopped = run("load", path, "--batch-size", "15", "--on-duplicate", policy.value, "-q", exit_code=130)
@@ -90,7 +90,7 @@ def test_a_stopped_import_goes_on_and_ends_as_an_undisturbed_one(
 
 
 def test_resume_refuses_a_file_that_changed_before_the_checkpoint(run, database, monkeypatch) -> None:
-    path = a_file(300)
+    path = a_file(420)
     with monkeypatch.context() as patched:
         stop_after_chunks(patched, 2)
         run("load", path, "--batch-size", "15", "-q", exit_code=130)
@@ -104,7 +104,7 @@ def test_resume_refuses_a_file_that_changed_before_the_checkpoint(run, database,
 
 
 def test_resume_refuses_a_file_whose_header_changed(run, database, monkeypatch) -> None:
-    path = a_file(100)
+    path = a_file(420)
     with monkeypatch.context() as patched:
         stop_after_chunks(patched, 0)
         run("load", path, "--batch-size", "15", "-q", exit_code=130)
@@ -117,7 +117,7 @@ def test_resume_refuses_a_file_whose_header_changed(run, database, monkeypatch) 
 
 
 def test_resume_warns_of_a_file_that_changed_after_the_checkpoint(run, database, monkeypatch) -> None:
-    path = a_file(300)
+    path = a_file(420)
     with monkeypatch.context() as patched:
         stop_after_chunks(patched, 2)
         run("load", path, "--batch-size", "15", "-q", exit_code=130)
@@ -126,7 +126,7 @@ def test_resume_warns_of_a_file_that_changed_after_the_checkpoint(run, database,
     resumed = run("load", "--resume", "last", exit_code=3)
 
     assert "has changed since the import began" in resumed.stderr
-    assert database.imports.find_one()["rows"]["read"] == 301
+    assert database.imports.find_one()["rows"]["read"] == 421
 
 
 def test_a_stopped_import_goes_on_after_its_limit_was_raised(run, database) -> None:
@@ -154,7 +154,7 @@ def test_resuming_a_completed_import_repeats_its_summary(run) -> None:
 
 
 def test_resume_keeps_the_options_of_the_beginning(run, monkeypatch) -> None:
-    path = a_file(100)
+    path = a_file(420)
     with monkeypatch.context() as patched:
         stop_after_chunks(patched, 0)
         run("load", path, "--batch-size", "15", "-q", exit_code=130)

@@ -12,6 +12,7 @@ from custimport.customer.dates import Rules
 from custimport.errors import CustimportError, ExitCode, Interrupted, TooManyRejections
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.parsing import parse
+from custimport.pipeline.recording import recorded
 from custimport.pipeline.resuming import after_checkpoint
 from custimport.pipeline.source import Source
 from custimport.pipeline.validation import validate
@@ -202,8 +203,8 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
         around.reports.open(parsed.header, around.journal.import_id)
         around.reports.write(around.journal.recorded_before())
         validated = validate(to_the_end(), parsed.header, job.rules)
-        for settled in around.settle(validated, start, job.limit, around.stop):
-            around.journal.record(settled.rejections)
+        settled_chunks = around.settle(validated, start, job.limit, around.stop)
+        for settled in recorded(settled_chunks, around.journal.record):
             around.reports.write(settled.rejections)
             tally.add(settled)
             around.journal.settled(tally)
