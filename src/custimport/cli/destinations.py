@@ -146,7 +146,7 @@ class StoreDestination:
 
 def stored_customers(store: "Store") -> CustomerLookup:
     """Finds customers by e-mail in the database, for a dry run."""
-    from custimport.store.customer_writer import find_stored_customers
+    from custimport.store.lookup import find_stored_customers
 
     def lookup(emails: Sequence[str]) -> Mapping[str, StoredCustomer]:
         return {

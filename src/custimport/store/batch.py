@@ -95,16 +95,3 @@ class Batch:
             self.pending[email] = left
         else:
             del self.pending[email]
-
-
-def first_of_each_email(rows: Sequence[ValidRow]) -> tuple[Sequence[ValidRow], Sequence[ValidRow]]:
-    """The rows that are the first with their e-mail, and the others, both in file order."""
-    if len({row.email for row in rows}) == len(rows):
-        return rows, ()
-    seen: set[str] = set()
-    firsts: list[ValidRow] = []
-    repeated: list[ValidRow] = []
-    for row in rows:
-        (repeated if row.email in seen else firsts).append(row)
-        seen.add(row.email)
-    return firsts, repeated

@@ -5,37 +5,33 @@ A batch goes in as one unordered insert; only the conflicts are read and settled
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.collection import Collection
-from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from custimport.customer.conflicts import duplicate_in_database, duplicate_in_file
 from custimport.records import BatchWritten, Policy, Rejection, ValidRow
-from custimport.store.batch import Batch, first_of_each_email
+from custimport.store.batch import Batch
 from custimport.store.changes import (
-    CHANGE_PROJECTION,
     Change,
     change_for,
     foreign_stamps_finder,
     one_effect,
 )
-from custimport.store.comparison import Compared, compare
 from custimport.store.connection import is_outage
 from custimport.store.documents import (
-    CUSTOMERS,
     created_by_import,
     packed_now,
     packer,
     row_of,
     utc_now,
-    values_packer,
 )
 from custimport.store.insertion import insert_packed
+from custimport.store.lookup import CUSTOMER_CODEC, StoredCustomers
 from custimport.store.patience import Patience
+from custimport.store.seen import SeenEmails
 from custimport.store.settled import SettledRows, find_settled, stamped_rows
 
 Document = dict[str, Any]
@@ -49,8 +45,6 @@ FIRST_FRUITLESS_WAIT_SECONDS: Final = 0.005
 
 The waits between them double, five seconds in all: a majority read may not see yet what an insert collided with.
 """
-CUSTOMER_CODEC: Final = CodecOptions[Document](tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
-"""A date that Python cannot represent, put there by other tools, is read as a number and fails no batch."""
 
 
 class Lease(Protocol):
@@ -78,14 +72,15 @@ class CustomerWriter:
         checkpoint_row: Callable[[], int],
     ) -> None:
         self._customers = customers.with_options(codec_options=CUSTOMER_CODEC)
+        self._stored = StoredCustomers(self._customers, import_id, policy)
         self._import_id = import_id
         self._policy = policy
         self._patience = patience
         self._lease = lease
         self._checkpoint_row = checkpoint_row
         self._pack = packer(import_id)
-        self._pack_values = values_packer()
         self._read_first = False
+        self._seen = SeenEmails()
         self._settled_before: SettledRows | None = None
         self._recorded: Mapping[int, Rejection] = {}
         self._last_known_row = 0
@@ -138,17 +133,7 @@ class CustomerWriter:
         """The rows that would be rejected as duplicates if they were written now, in file order."""
         if self._policy is not Policy.REJECT:
             return []
-        batch = Batch()
-        batch.add(rows)
-        known = self._patience.call(lambda: self._find(list(batch.pending), {"email": 1}))
-        foreseen: list[int] = []
-        for email, group in batch.pending.items():
-            own = known.get(email)
-            # a row that this import stored before it was interrupted is not its own duplicate
-            spared = row_of(own["_id"]) if own and created_by_import(own["_id"], self._import_id) else None
-            losers = group if own else group[1:]
-            foreseen.extend(row.row for row in losers if row.row != spared)
-        return sorted(foreseen)
+        return self._patience.call(lambda: self._stored.foresee_duplicates(rows))
 
     def _wait_out(self, error: PyMongoError) -> None:
         """Wait before the next try if the error is an outage; anything else ends the run."""
@@ -166,23 +151,25 @@ class CustomerWriter:
             batch.add(rows)
         else:
             self._lease.require()
-            firsts, repeated = first_of_each_email(rows)
-            refused = self._insert(firsts)
-            batch.inserted += len(firsts) - len(refused)
+            fresh, doubtful = self._seen.split(rows)
+            if doubtful:
+                fresh, doubtful = self._stored.without_doubt(fresh, doubtful)
+            refused = self._insert(fresh)
+            batch.inserted += len(fresh) - len(refused)
             self._read_first = len(refused) >= READ_FIRST_FROM * len(rows)
             for row, reply in refused:
                 if is_email_conflict(reply):
                     batch.add([row])
                 else:
                     batch.refuse(row, reply["errmsg"])
-            batch.add(repeated)
+            batch.add(doubtful)
 
     def _offer(self, batch: Batch, *, give_up: bool) -> int:
         """Offer every pending e-mail once; gives how many of them were stored already.
 
         `give_up`: what neither goes in nor can be found is refused.
         """
-        known = self._find_known(batch)
+        known = self._stored.compare(batch.pending)
         stored = len(known.other) + len(known.equal)
         batch.unchanged += len(known.equal)
         for email in known.equal:
@@ -277,7 +264,7 @@ class CustomerWriter:
             matched = error.details["nMatched"]
         stored = None
         if matched + len(refused) < len(changes):
-            stored = self._find([change.email for change in changes], {"email": 1, "updated_by": 1})
+            stored = self._stored.find([change.email for change in changes], {"email": 1, "updated_by": 1})
         for index, change in enumerate(changes):
             if index in refused:
                 _settle_refused(change, refused[index], batch)
@@ -285,15 +272,6 @@ class CustomerWriter:
                 batch.settle_first(change.email, change.updated + change.unchanged)
                 batch.updated += change.updated
                 batch.unchanged += change.unchanged
-
-    def _find_known(self, batch: Batch) -> Compared:
-        """What is stored under the pending e-mails; only the policy update asks how it compares."""
-        if self._policy is Policy.UPDATE:
-            return compare(self._customers, batch.pending, self._import_id, self._pack_values)
-        return Compared((), self._find(list(batch.pending), {"email": 1}))
-
-    def _find(self, emails: Sequence[str], projection: Document) -> dict[str, Document]:
-        return {found["email"]: found for found in self._customers.find({"email": {"$in": emails}}, projection)}
 
 
 def _settle_refused(change: Change, words: str, batch: Batch) -> None:
@@ -313,9 +291,3 @@ def is_of_import(stored: Document, import_id: bytes) -> bool:
 def is_email_conflict(reply: Document) -> bool:
     """Whether the server refused a document because its e-mail is taken."""
     return bool(reply["code"] == DUPLICATE_KEY and list(reply.get("keyPattern", {})) == ["email"])
-
-
-def find_stored_customers(database: Database[Document], emails: Sequence[str]) -> Iterator[Document]:
-    """The stored customers among these e-mails, as documents with what a change is judged by."""
-    customers = database[CUSTOMERS].with_options(codec_options=CUSTOMER_CODEC)
-    yield from customers.find({"email": {"$in": list(emails)}}, CHANGE_PROJECTION)

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from custimport.records import ValidRow
 from custimport.store.changes import row_values, stored_values
-from custimport.store.comparison import compare
-from custimport.store.customer_writer import CUSTOMER_CODEC
 from custimport.store.documents import customer_document, new_import_id, utc_now, values_packer
+from custimport.store.lookup import CUSTOMER_CODEC, compare
 
 EARLIER, NOW = new_import_id(), new_import_id()
 names = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=60)
