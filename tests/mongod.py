@@ -21,6 +21,7 @@ class Mongod:
 
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    journal_file_megabytes: int = 16
 
     @property
     def socket_path(self) -> Path:
@@ -32,12 +33,13 @@ class Mongod:
 
     def start(self, *extra: str) -> None:
         (self.folder / "db").mkdir(parents=True, exist_ok=True)
+        journal = f"{self.journal_file_megabytes}MB"
         self.process = subprocess.Popen(
             [
                 *(str(MONGOD), "--dbpath", str(self.folder / "db"), "--nounixsocket"),
                 *("--bind_ip", str(self.socket_path), "--logpath", str(self.folder / "mongod.log"), "--logappend"),
                 *("--quiet", "--wiredTigerCacheSizeGB", "0.25", "--noscripting"),
-                *("--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)"),
+                *("--wiredTigerEngineConfigString", f"log=(prealloc=false,file_max={journal})"),
                 *("--setParameter", "diagnosticDataCollectionEnabled=false"),
                 *("--setParameter", "enableTestCommands=1"),
                 *extra,
