@@ -36,6 +36,9 @@ COLLECT_AFTER_OBJECTS: Final = 200_000
 CHECKPOINT_SECONDS: Final = 1.0
 """Time between two checkpoints; each is also the lease's heartbeat."""
 
+STOPPING_SECONDS: Final = 2.0
+"""How long an import that was told to stop waits for batches that are under way."""
+
 RETRY_FOR_SECONDS: Final = 60.0
 """How long an outage of the database is waited out: longer than an election (about 12 s)."""
 
@@ -44,7 +47,7 @@ RETRY_FOR_SECONDS: Final = 60.0
 DEFAULT_DATABASE: Final = "custimport"
 CONNECT_TIMEOUT_MS: Final = 10_000
 """Finding a usable server; an operator at a terminal waits no longer than this for "not reachable"."""
-IMPORT_SERVER_WAIT_MS: Final = 1_500
+IMPORT_SERVER_WAIT_MS: Final = 500
 """The same within an import, which waits an outage out by itself, and must end within two seconds when asked to."""
 SOCKET_TIMEOUT_MS: Final = 60_000
 """One reply; a majority write on a busy replica set can take many seconds."""

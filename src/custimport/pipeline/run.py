@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from custimport.customer.dates import Rules
-from custimport.errors import CustimportError, ExitCode, Interrupted, TooManyRejections
+from custimport.errors import CustimportError, DatabaseUnavailable, ExitCode, Interrupted, TooManyRejections
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.parsing import parse
 from custimport.pipeline.recording import recorded
@@ -124,9 +124,10 @@ class Listener(Protocol):
 
 
 class StopRequest(threading.Event):
-    """Set by a signal; `exit_code` says which one it was."""
+    """Set by a signal; `exit_code` says which one it was, `import_id` which import has begun and would be resumed."""
 
     exit_code: ExitCode = ExitCode.SIGINT
+    import_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     warnings = _Warnings(parsed.warnings, around.listener)
     # only who holds the import may touch its reports
     around.journal.begin(parsed.header, tally)
+    around.stop.import_id = around.journal.import_id
     around.listener.started(around.journal.import_id, source, tally)
     warnings.pass_on()
     at_end = False
@@ -210,6 +212,8 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
             around.journal.settled(tally)
             warnings.pass_on()
         status, error = _ending(job, tally, around.stop, at_end=at_end)
+    except DatabaseUnavailable as problem:
+        status, error = Status.INTERRUPTED, _stopped(job, tally, around.stop) if around.stop.is_set() else problem
     except CustimportError as problem:
         status, error = Status.INTERRUPTED, problem
     except BaseException:
@@ -224,9 +228,7 @@ def _ending(job: ImportJob, tally: Tally, stop: StopRequest, *, at_end: bool) ->
     """How an import stands when its last row is settled, or the last one before it was told to stop."""
     read, rejected = tally.counts.read, tally.counts.rejected
     if stop.is_set() and not at_end:
-        name = "SIGTERM" if stop.exit_code is ExitCode.SIGTERM else "SIGINT"
-        where = f"{job.file}: stopped by {name} after row {read}, line {tally.position.line}"
-        return Status.INTERRUPTED, Interrupted(where, exit_code=stop.exit_code)
+        return Status.INTERRUPTED, _stopped(job, tally, stop)
     if not job.limit.allows(read, rejected, at_end=True):
         error = TooManyRejections(
             f"{job.file}: stopped after row {read}: {rejected} rejected, --max-rejections is {job.limit}",
@@ -234,6 +236,12 @@ def _ending(job: ImportJob, tally: Tally, stop: StopRequest, *, at_end: bool) ->
         )
         return Status.STOPPED, error
     return Status.COMPLETED, None
+
+
+def _stopped(job: ImportJob, tally: Tally, stop: StopRequest) -> Interrupted:
+    name = "SIGTERM" if stop.exit_code is ExitCode.SIGTERM else "SIGINT"
+    where = f"{job.file}: stopped by {name} after row {tally.counts.read}, line {tally.position.line}"
+    return Interrupted(where, exit_code=stop.exit_code)
 
 
 def _finished(summary: ImportSummary, error: CustimportError | None, around: Surroundings) -> ImportResult:
@@ -250,6 +258,7 @@ def _finished(summary: ImportSummary, error: CustimportError | None, around: Sur
     try:
         around.journal.finish(summary, result.exit_code)
     except CustimportError as problem:
+        # told to stop during an outage, the history cannot hear of it: it shows as stalled, and can be resumed
         result = replace(result, error=error or problem)
     return result
 

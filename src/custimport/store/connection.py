@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pymongo import MongoClient, WriteConcern
+from pymongo import MongoClient, WriteConcern, timeout
 from pymongo.database import Database
 from pymongo.errors import (
     AutoReconnect,
@@ -255,7 +255,9 @@ def _connected(target: Target, uri: str, server_wait_ms: int) -> Iterator[Store]
                 f"the MongoDB URI from {target.origin} has w=0: the server would not say what it stored",
                 hint="leave w out, for the majority, or give w=1",
             )
-        client.admin.command("ping")
+        # the first look for a server may take longer than a later one; TLS over a long way takes a second
+        with timeout(None if _says(uri, "serverselectiontimeoutms") else CONNECT_TIMEOUT_MS / 1000):
+            client.admin.command("ping")
         # each option by itself: the w=majority of a copied URI must not take the journal away
         asked: dict[str, Any] = {"w": "majority", "j": True} | client.write_concern.document
         database = client.get_database(
