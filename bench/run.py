@@ -99,6 +99,15 @@ class Bench:
         """Seconds of `custimport load` of a file."""
         return self.cli("load", str(file_of(kind, self.rows)), *self.where, "--quiet", *options)
 
+    def load_without_checkpoints(self, path: Path) -> float:
+        """Seconds of a load that saves no checkpoint."""
+        words = [sys.executable, "-m", "bench.load_without_checkpoints", "load", str(path), *self.where, "--quiet"]
+        begun = time.perf_counter()
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 3):
+            raise SystemExit(done.stderr)
+        return time.perf_counter() - begun
+
     def raw(self, kind: str, file_kind: str) -> float:
         """Seconds of a raw limit, without its preparation."""
         command = [sys.executable, "-m", "bench.raw", kind, str(file_of(file_kind, self.rows)), self._uri, DATABASE]
@@ -118,10 +127,11 @@ class Bench:
         other: Callable[[], float] | None,
         *goals: float,
         unit: str = "s",
+        turns: int | None = None,
     ) -> Measurement:
-        """Take turns, note the result, print its line."""
+        """Take turns (as many as the command line says, or `turns`), note the result, print its line."""
         found = Measurement(name, unit, goals)
-        for _ in range(self.turns):
+        for _ in range(turns or self.turns):
             found.ours.append(ours())
             if other is not None:
                 found.other.append(other())
@@ -189,9 +199,22 @@ def further_cases(bench: Bench) -> None:
     fresh = bench.on_empty(lambda: bench.load("fresh"))
     bench.compare("all rows duplicates / fresh", bench.after_load_of_clean(lambda: bench.load("clean")), fresh, 1.0)
     bench.compare("all rows invalid / fresh", bench.on_empty(lambda: bench.load("invalid")), fresh, 1.0)
+    checkpoint_cases(bench)
     worker_cases(bench)
     memory_cases(bench)
     customers_cases(bench)
+
+
+def checkpoint_cases(bench: Bench) -> None:
+    """What the checkpoint and heartbeat of every second cost: at most three hundredths."""
+    path = file_of("clean", min(bench.rows, 300_000))
+    bench.compare(
+        "load with checkpoints / without",
+        bench.on_empty(lambda: bench.cli("load", str(path), *bench.where, "--quiet")),
+        bench.on_empty(lambda: bench.load_without_checkpoints(path)),
+        1.03,
+        turns=10,
+    )
 
 
 def worker_cases(bench: Bench) -> None:
@@ -286,6 +309,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--turns", type=int, default=3, help="runs of each side, taken in turn")
     parser.add_argument("--quick", action="store_true", help="main cases only")
+    parser.add_argument("--checkpoints", action="store_true", help="what checkpoints cost, and nothing else")
     parser.add_argument(
         "--uri", help=f"a server to measure against, where {DATABASE} is dropped; default: one of our own"
     )
@@ -298,6 +322,9 @@ def main() -> None:
         client: MongoClient[dict[str, object]] = stack.enter_context(MongoClient(uri))
         bench = Bench(client, uri, stack.enter_context(tempfile.TemporaryDirectory(prefix="cb-work-")), size)
         stack.callback(bench.empty)
+        if arguments.checkpoints:
+            checkpoint_cases(bench)
+            return
         main_cases(bench)
         if not arguments.quick:
             further_cases(bench)

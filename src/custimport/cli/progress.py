@@ -39,6 +39,8 @@ class ImportProgress:
         self._watching: tuple[Source, Tally] | None = None
         self._begun = time.monotonic()
         self._outage = ""
+        # every writer tells of the outage that it meets
+        self._saying = threading.Lock()
 
     def started(self, import_id: str | None, source: Source, tally: Tally) -> None:
         """From now on there is something to show."""
@@ -53,11 +55,13 @@ class ImportProgress:
 
     def waiting(self, cause: str, seconds: float) -> None:
         """The database is away for `cause`, the next try is in some seconds; an empty cause ends it."""
-        if cause and not self._outage:
+        with self._saying:
+            before = self._outage
+            self._outage = f"waiting for the database ({cause}), next try in {seconds:.1f} s" if cause else ""
+        if cause and not before:
             note(f"{self._file}: the database is away ({cause}); trying again", quiet=self._quiet)
-        elif self._outage and not cause:
+        elif before and not cause:
             note(f"{self._file}: the database is back", quiet=self._quiet)
-        self._outage = f"waiting for the database ({cause}), next try in {seconds:.1f} s" if cause else ""
 
     @contextmanager
     def shown(self) -> Iterator[None]:

@@ -189,7 +189,8 @@ def verification_view(found: "RecordedImport", verified: Verification) -> Render
         lines.append(Text(f"{len(verified.changed_since):,} customers were changed since by others:"))
         lines += [Text(f"  {customer_id}") for customer_id in verified.changed_since]
     if verified.differences:
-        lines.append(Text(f"{len(verified.differences):,} differences:", style="red"))
+        count = len(verified.differences)
+        lines.append(Text("1 difference:" if count == 1 else f"{count:,} differences:", style="red"))
     for difference in verified.differences:
         where = f"row {difference.row:,}, line {difference.line:,}: " if difference.row else ""
         lines.append(Text(f"  {where}{difference.what}"))
