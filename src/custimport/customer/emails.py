@@ -8,6 +8,7 @@ from operator import add, gt, itemgetter
 from typing import Final, cast
 
 from custimport.customer.codes import Code, RowError
+from custimport.customer.hints import meant_email
 from custimport.customer.wording import quoted
 
 FIELD: Final = "email"
@@ -127,4 +128,8 @@ def _judge_domain(domain: str) -> None:
 
 
 def _refused(text: str, reason: str) -> RowError:
-    return RowError(Code.EMAIL_INVALID, FIELD, text, f"{quoted(text)} is not an e-mail address: {reason}")
+    message = f"{quoted(text)} is not an e-mail address: {reason}"
+    meant = meant_email(text)
+    # nothing is suggested that would be refused as well
+    is_usable = meant is not None and isinstance(stored_email(meant), str)
+    return RowError(Code.EMAIL_INVALID, FIELD, text, message, hint=f"perhaps {meant}" if is_usable else None)

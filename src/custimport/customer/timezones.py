@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Final
 
 from custimport.customer.codes import Code, RowError
+from custimport.customer.hints import meant_timezone
 from custimport.customer.wording import quoted
 
 FIELD: Final = "timezone"
@@ -25,4 +26,5 @@ def stored_timezone(text: str) -> str | RowError:
     if not name:
         return RowError(Code.BLANK, FIELD, text, "the time zone is missing")
     message = f"{quoted(text)} is not a time zone name such as Europe/Paris"
-    return RowError(Code.TIMEZONE_UNKNOWN, FIELD, text, message)
+    meant = meant_timezone(text, timezone_names())
+    return RowError(Code.TIMEZONE_UNKNOWN, FIELD, text, message, hint=f"perhaps {meant}" if meant else None)
