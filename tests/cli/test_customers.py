@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import pwd
+import socket
 import stat
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -312,11 +315,12 @@ def test_update_changes_what_is_given(run, three):
     after = three.find_one({"_id": ObjectId(customer_id(2))})
     shown = result.json
     assert shown.pop("updated_at") > "2026"
-    expected = as_json(2, full_name="Zoë", updated_by={"command": "customers update"})
+    author = {"command": "customers update", "user": pwd.getpwuid(os.getuid()).pw_name, "host": socket.gethostname()}
+    expected = as_json(2, full_name="Zoë", updated_by=author)
     del expected["updated_at"]
     assert shown == expected
     assert after["full_name"] == "Zoë"
-    assert after["updated_by"] == {"command": "customers update"}
+    assert after["updated_by"] == author
     assert "changed: full_name" in result.stderr
 
 

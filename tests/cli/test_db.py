@@ -1,14 +1,18 @@
 """`custimport db`: what it shows, makes, starts and stops."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import bson
 import pytest
+from pymongo.database import Database
 
 from custimport.store import embedded
 from tests.conftest import RunCommand
@@ -35,6 +39,7 @@ def test_init_makes_the_indexes_once_and_status_shows_them(run: RunCommand) -> N
     assert before["indexes"] == []
     assert made == again
     assert made["indexes"] == after["indexes"] == ["_id_", "email_1"]
+    assert made["change_indexes"] == after["change_indexes"] == ["_id_", "customer_id_1", "email_1"]
     assert made["database"] == after["database"]
     assert not after["embedded"]
     assert after["origin"] == "environment variable CUSTIMPORT_MONGODB_URI"
@@ -53,8 +58,24 @@ def test_status_counts_what_a_load_left(run: RunCommand, tmp_path: Path) -> None
 
     counts = run("db", "status", "--json").json
 
-    assert (counts["customers"], counts["imports"], counts["rejections"]) == (1, 1, 1)
+    assert (counts["customers"], counts["imports"], counts["rejections"], counts["changes"]) == (1, 1, 1, 0)
+    assert counts["change_indexes"] == []
+    run("customers", "update", "ann@example.com", "--full-name", "Ann Leeds")
+    assert run("db", "status", "--json").json["changes"] == 1
     assert "customers" in run("db", "status").stdout
+
+
+def test_status_tells_how_much_there_is(run: RunCommand, database: Database[dict[str, Any]]) -> None:
+    empty = run("db", "status", "--json").json
+    assert (empty["data_bytes"], empty["disk_bytes"]) == (0, 0)
+    documents = [{"_id": number, "full_name": "x" * 1_000} for number in range(2_000)]
+    database.customers.insert_many(documents)
+
+    facts = run("db", "status", "--json").json
+
+    assert facts["data_bytes"] == sum(len(bson.encode(document)) for document in documents)
+    assert facts["disk_bytes"] > 0
+    assert f"data bytes  {facts['data_bytes']:,}" in re.sub(" {2,}", "  ", run("db", "status").stdout)
 
 
 def test_the_password_is_shown_only_when_asked_for(run_offline: RunCommand) -> None:

@@ -62,7 +62,7 @@ def shown_moment(value: Any) -> str:
 
 
 def stamp_json(stamp: Any) -> dict[str, Any] | None:
-    """`{"import_id": 16 hex digits, "row": 1-based}` or `{"command": …}`; None if the document has no stamp."""
+    """`{"import_id": 16 hex digits, "row": 1-based}` or `{"command", "user", "host"}`; None where there is none."""
     if not stamp:
         return None
     if "import_id" in stamp:

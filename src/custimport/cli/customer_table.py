@@ -97,4 +97,6 @@ def _cell(value: Any) -> str:
 def _stamp(stamp: Mapping[str, Any]) -> str:
     if "import_id" in stamp:
         return f"import {stamp['import_id']}, row {stamp['row']}"
+    if "user" in stamp:
+        return f"{_cell(stamp.get('command'))} by {_cell(stamp['user'])} on {_cell(stamp.get('host'))}"
     return _cell(stamp.get("command", stamp))

@@ -148,10 +148,12 @@ def update(
     )
     if not isinstance(values, dict):
         raise rejected(values, chosen)
-    with _opened(uri, database) as customers:
-        from custimport.store.customers import ChangeRefused, CustomerChanged
+    with open_store(uri, database) as store:
+        from custimport.store.customers import CustomerStore
+        from custimport.store.editing import ChangeRefused, CustomerChanged, CustomerEditor
 
-        match customers.change(customers.find([customer_name(name)])[0], values):
+        found = CustomerStore(store.database).find([customer_name(name)])[0]
+        match CustomerEditor(store.database).change(found, values):
             case ChangeRefused(errors):
                 raise rejected(errors, chosen)
             case CustomerChanged(document, fields):
@@ -176,12 +178,16 @@ def delete(
 
     Example: custimport customers delete --yes alice@example.com bob@example.com
     """
-    with _opened(uri, database) as customers:
-        found = customers.find([customer_name(name) for name in names])
+    with open_store(uri, database) as store:
+        from custimport.store.customers import CustomerStore
+        from custimport.store.editing import CustomerEditor
+
+        found = CustomerStore(store.database).find([customer_name(name) for name in names])
+        editor = CustomerEditor(store.database)
         if not force:
-            customers.refuse_unfinished(found)
+            editor.refuse_unfinished(found)
         confirm(deletion_question(found), yes=yes)
-        customers.delete(found, force=force)
+        editor.delete(found, force=force)
     if json_short:
         print_deleted(found)
     note(f"deleted {counted(len(found))}", quiet=quiet or json_short)

@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="The database: where it is, how it 
 
 @app.command()
 def status(uri: UriOption = None, database: DatabaseOption = None, json: JsonOption = False) -> None:
-    """Show server, version, database, indexes and counts.
+    """Show server, version, database, indexes, counts and sizes.
 
     Example: custimport db status
     """
@@ -25,12 +25,12 @@ def status(uri: UriOption = None, database: DatabaseOption = None, json: JsonOpt
 
 @app.command()
 def init(uri: UriOption = None, database: DatabaseOption = None, json: JsonOption = False) -> None:
-    """Make the indexes; a load does that by itself on first use.
+    """Make the indexes; a load, and the first change to a customer, do that by themselves.
 
     Example: custimport db init --uri mongodb://db1:27017/crm
     """
     with session.open_store(uri, database) as store:
-        _show({"database": store.database.name, "indexes": session.make_indexes(store)}, json=json)
+        _show({"database": store.database.name, **session.make_indexes(store)}, json=json)
 
 
 @app.command("uri")

@@ -122,10 +122,14 @@ def write_rejections(store: "Store", name: str, report_format: ReportFormat, str
 
 
 def database_status(store: "Store", environment: Mapping[str, str]) -> dict[str, Any]:
-    """Where the data is and how much of it, for `db status`."""
-    from custimport.store import embedded
-    from custimport.store.documents import CUSTOMERS, IMPORTS, REJECTIONS
+    """Where the data is and how much of it, for `db status`.
 
+    `data_bytes` are the documents as they are sent, `disk_bytes` what they and the indexes take, compressed.
+    """
+    from custimport.store import embedded
+    from custimport.store.documents import CHANGES, CUSTOMERS, IMPORTS, REJECTIONS
+
+    size = store.database.command("dbStats")
     facts: dict[str, Any] = {
         "server": store.target.server(),
         "origin": store.target.origin,
@@ -133,7 +137,10 @@ def database_status(store: "Store", environment: Mapping[str, str]) -> dict[str,
         "database": store.database.name,
         "embedded": store.target.uri is None,
         "indexes": sorted(store.database[CUSTOMERS].index_information()),
-        **{name: store.database[name].count_documents({}) for name in (CUSTOMERS, IMPORTS, REJECTIONS)},
+        "change_indexes": sorted(store.database[CHANGES].index_information()),
+        **{name: store.database[name].count_documents({}) for name in (CUSTOMERS, IMPORTS, REJECTIONS, CHANGES)},
+        "data_bytes": int(size["dataSize"]),
+        "disk_bytes": int(size["storageSize"] + size["indexSize"]),
     }
     if store.target.uri is None:
         state = embedded.state(environment)
@@ -141,11 +148,11 @@ def database_status(store: "Store", environment: Mapping[str, str]) -> dict[str,
     return facts
 
 
-def make_indexes(store: "Store") -> list[str]:
-    """Make the indexes; the names of all that the customers have."""
-    from custimport.store.indexes import ensure_indexes
+def make_indexes(store: "Store") -> dict[str, list[str]]:
+    """Make the indexes; the names of all that the customers have, and of those that their changes have."""
+    from custimport.store.indexes import ensure_change_indexes, ensure_indexes
 
-    return ensure_indexes(store.database)
+    return {"indexes": ensure_indexes(store.database), "change_indexes": ensure_change_indexes(store.database)}
 
 
 def shown_uri(uri: str | None, database: str | None, environment: Mapping[str, str], *, show_password: bool) -> str:

@@ -1,4 +1,4 @@
-"""The documents of the three collections: names, ids, and customers packed as BSON by hand.
+"""The documents of the collections: names, ids, and customers packed as BSON by hand.
 
 Packing by hand instead of encoding a dict halves the client's time a row. A property test pins that the bytes equal
 `bson.encode` of the same document.
@@ -20,6 +20,7 @@ from custimport.records import ValidRow
 CUSTOMERS: Final = "customers"
 IMPORTS: Final = "imports"
 REJECTIONS: Final = "rejections"
+CHANGES: Final = "changes"
 
 IMPORT_ID_BYTES: Final = 8
 LARGEST_ROW: Final = 2**31 - 1

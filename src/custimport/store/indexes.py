@@ -7,9 +7,12 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from custimport.errors import DatabaseRefused
-from custimport.store.documents import CUSTOMERS
+from custimport.store.documents import CHANGES, CUSTOMERS
 
 EMAIL_INDEX: Final = "email_1"
+
+CHANGE_INDEXES: Final = {"customer_id_1": "customer_id", "email_1": "email"}
+"""Of `changes`, by name: a customer's history is asked for by its id, or by an e-mail that it once had."""
 
 INDEX_CONFLICTS: Final = frozenset({85, 86})
 """IndexOptionsConflict and IndexKeySpecsConflict: an index on these fields, or of that name, is there but differs."""
@@ -34,6 +37,18 @@ def ensure_indexes(database: Database[dict[str, Any]]) -> list[str]:
                 hint="drop it; custimport makes its own: { email: 1 }, unique",
             ) from error
     return sorted(customers.index_information())
+
+
+def ensure_change_indexes(database: Database[dict[str, Any]]) -> list[str]:
+    """Make the indexes by which `changes` is searched unless they are there; gives the names of that collection's.
+
+    Made before the first change, or by `db init`; a load never writes there and has nothing to do with them.
+    """
+    changes = database[CHANGES]
+    missing = CHANGE_INDEXES.keys() - changes.index_information().keys()
+    for name in sorted(missing):
+        changes.create_index([(CHANGE_INDEXES[name], ASCENDING)], name=name)
+    return sorted(changes.index_information())
 
 
 def _shared_email(database: Database[dict[str, Any]], error: DuplicateKeyError) -> DatabaseRefused:
