@@ -34,6 +34,7 @@ WITH_DATABASE = [
     (6, ["imports", "show", "last"]),
     (6, ["imports", "rejections", "nonsense"]),
     (6, ["customers", "show", "nobody@example.com"]),
+    (6, ["customers", "history", "nobody@example.com"]),
     (7, ["load", "missing.csv"]),
     (7, ["load", "empty.csv"]),
     (7, ["load", "header.csv"]),

@@ -3,6 +3,7 @@
 import os
 import pwd
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -376,3 +377,21 @@ def test_a_user_without_a_name_is_a_number(editor, database, monkeypatch):
     database.customers.insert_one(a_customer(1))
     change(editor, database, full_name="B")
     assert stored(database)["updated_by"]["user"] == "4000000000"
+
+
+def test_the_log_of_changes_at_the_same_time_has_no_gap_and_nothing_twice(editor, database):
+    database.customers.insert_one(a_customer(1))
+    as_read = stored(database)
+
+    def work(number: int) -> int:
+        own = CustomerEditor(database)
+        return sum(bool(own.change(as_read, {"full_name": f"{number}.{turn}"}).fields) for turn in range(5))
+
+    with ThreadPoolExecutor(3) as threads:
+        changed = sum(threads.map(work, range(3)))
+
+    log = sorted(entries(database), key=lambda entry: entry["at"])
+    assert changed == len(log) == 15
+    assert not any("unconfirmed" in entry for entry in log)
+    assert [entry["before"] for entry in log] == [values_of(as_read), *(entry["after"] for entry in log[:-1])]
+    assert log[-1]["after"] == values_of(stored(database))

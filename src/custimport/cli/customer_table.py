@@ -43,13 +43,22 @@ def print_customer(document: Document) -> None:
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in customer_json(document).items():
-        grid.add_row(name, Text(_stamp(value) if isinstance(value, dict) else _cell(value)))
+        grid.add_row(name, Text(stamp_in_words(value) if isinstance(value, dict) else _cell(value)))
     _print_table(grid)
 
 
 def customer_in_words(document: Document) -> str:
     """`Name <e-mail>, id`: a customer within a sentence."""
-    return f"{_cell(document.get('full_name'))} <{_cell(document.get('email'))}>, {document['_id']}"
+    return f"{_cell(document.get('full_name'))} <{_cell(document.get('email'))}>, {_cell(document['_id'])}"
+
+
+def stamp_in_words(stamp: Mapping[str, Any]) -> str:
+    """Which row of which import it was, or which command of whom."""
+    if "import_id" in stamp:
+        return f"import {stamp['import_id']}, row {stamp['row']}"
+    if "user" in stamp:
+        return f"{_cell(stamp.get('command'))} by {_cell(stamp['user'])} on {_cell(stamp.get('host'))}"
+    return _cell(stamp.get("command", stamp))
 
 
 def counted(number: int, thing: str = "customer") -> str:
@@ -92,11 +101,3 @@ def _print_table(table: Table) -> None:
 
 def _cell(value: Any) -> str:
     return "" if value is None else shown_value(str(value))
-
-
-def _stamp(stamp: Mapping[str, Any]) -> str:
-    if "import_id" in stamp:
-        return f"import {stamp['import_id']}, row {stamp['row']}"
-    if "user" in stamp:
-        return f"{_cell(stamp.get('command'))} by {_cell(stamp['user'])} on {_cell(stamp.get('host'))}"
-    return _cell(stamp.get("command", stamp))

@@ -1,4 +1,4 @@
-"""`custimport customers`: find, show, change, delete and export what is stored."""
+"""`custimport customers`: find, show, change, delete and export what is stored, and tell its past."""
 
 import sys
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from custimport.cli.customer_formats import write_customers
+from custimport.cli.customer_history import history_document, history_lines
 from custimport.cli.customer_input import (
     BornAfterOption,
     BornBeforeOption,
@@ -28,7 +29,7 @@ from custimport.cli.customer_table import counted
 from custimport.cli.options import DatabaseOption, JsonOption, OutputFormat, QuietOption, UriOption, YesOption
 from custimport.cli.output_file import finished_file
 from custimport.cli.session import confirm, open_store
-from custimport.cli.terminal import note
+from custimport.cli.terminal import note, print_json
 from custimport.errors import UsageError
 from custimport.settings import DEFAULT_PAGE_ROWS
 from custimport.store.selection import parsed_order
@@ -113,6 +114,32 @@ def show(
     chosen = chosen_format(output_format, json_short=json_short, default=OutputFormat.TABLE)
     with _opened(uri, database) as customers:
         print_one(customers.find([customer_name(name)])[0], chosen)
+
+
+@app.command()
+def history(
+    name: Annotated[str, typer.Argument(metavar="ID|EMAIL", help="The customer's id, or an e-mail it has or had.")],
+    *,
+    json_short: JsonOption = False,
+    uri: UriOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Show what is known of a customer's past, oldest first, also after its deletion.
+
+    Which import created and updated it, and who changed or deleted it by command, with the values before and after.
+
+    Example: custimport customers history alice@example.com
+    """
+    with open_store(uri, database) as store:
+        from custimport.store.customer_history import find_history
+
+        found = find_history(store.database, customer_name(name))
+    if json_short:
+        print_json(history_document(found))
+        return
+    sys.stdout.writelines(line + "\n" for line in history_lines(found))
+    for identifier in found.other_ids:
+        note(f"another customer had this e-mail: custimport customers history {identifier}")
 
 
 @app.command()
