@@ -7,6 +7,7 @@ from typing import Any, Final
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.min_key import MinKey
 from bson.objectid import ObjectId
+from pymongo.cursor import Cursor
 from pymongo.database import Database
 
 from custimport.errors import NotFound
@@ -41,7 +42,7 @@ class CustomerStore:
         query = self._query(selection)
         skipped = (number - 1) * limit
         if number == 1:
-            documents = list(self._customers.find(query).sort(order.keys()).limit(limit))
+            documents = list(_sorted(self._customers.find(query), order).limit(limit))
             # a page that is not full holds everything there is
             total = len(documents) if len(documents) < limit else self._count(query)
             return CustomerPage(documents, max(total, len(documents)), number, limit)
@@ -49,10 +50,10 @@ class CustomerStore:
         if skipped >= total:
             return CustomerPage((), total, number, limit)
         if skipped <= total // 2:
-            found = self._customers.find(query).sort(order.keys()).skip(skipped).limit(limit)
+            found = _sorted(self._customers.find(query), order).skip(skipped).limit(limit)
             return CustomerPage(list(found), total, number, limit)
         size = min(limit, total - skipped)
-        found = self._customers.find(query).sort(order.keys(reverse=True))
+        found = _sorted(self._customers.find(query), order, reverse=True)
         documents = list(found.skip(total - skipped - size).limit(size))
         return CustomerPage(documents[::-1], total, number, limit)
 
@@ -66,7 +67,7 @@ class CustomerStore:
         """
         fields = (*_SHOWN, "created_by", "updated_by") if provenance else _SHOWN
         found = self._streamed.find(self._query(selection), dict.fromkeys(fields, 1), batch_size=STREAM_BATCH_ROWS)
-        return iter(found.sort(order.keys()))
+        return iter(_sorted(found, order))
 
     def find(self, names: Sequence[str]) -> list[Document]:
         """The customers of these ids (24 hex digits) or e-mails (stored form), in order, each once.
@@ -124,6 +125,12 @@ class CustomerStore:
                 hint="custimport imports list shows them",
             )
         return bytes(found["_id"])
+
+
+def _sorted(found: Cursor[Document], order: CustomerOrder, *, reverse: bool = False) -> Cursor[Document]:
+    found = found.sort(order.keys(reverse=reverse))
+    # a sort over 100 MB, some 400,000 customers, goes to disk: servers before 6.0 refuse it unless told to
+    return found if order.is_indexed else found.allow_disk_use(True)
 
 
 def _key(name: str) -> str:

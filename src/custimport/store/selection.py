@@ -34,11 +34,16 @@ class CustomerOrder:
     field: str = "_id"
     descending: bool = True
 
+    @property
+    def is_indexed(self) -> bool:
+        """Whether an index that every database has gives the order; any other is sorted by the server."""
+        return self.field in {"_id", "email"}
+
     def keys(self, *, reverse: bool = False) -> list[tuple[str, int]]:
         """The sort as MongoDB wants it; `reverse` gives the same order read from its end."""
         keys = [(self.field, -1 if self.descending else 1)]
         # no two customers share an _id or an e-mail: no ties, and the unique index alone gives the order
-        if self.field not in {"_id", "email"}:
+        if not self.is_indexed:
             keys.append(("_id", -1))
         return [(field, -direction) for field, direction in keys] if reverse else keys
 
