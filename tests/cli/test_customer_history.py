@@ -314,7 +314,7 @@ def test_a_deletion_of_which_nothing_tells_whether_it_was_ours_is_told_as_that(r
 
 def test_of_several_customers_each_deletion_has_its_entry(run, client, database):
     load(run, *(f"Ann,a{number}@x.org,1990-01-15,UTC" for number in range(4)))
-    identifiers = [str(document["_id"]) for document in database.customers.find()]
+    identifiers = [str(document["_id"]) for document in database.customers.find().sort("_id", 1)]
     run("customers", "delete", "--yes", identifiers[2], "a0@x.org", identifiers[0])
     assert {entry["customer_id"] for entry in database.changes.find()} == {
         ObjectId(identifiers[0]),

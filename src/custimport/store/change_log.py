@@ -16,6 +16,7 @@ from typing import Any, Final
 from bson.objectid import ObjectId
 from pymongo.database import Database
 
+from custimport.customer import FIELDS
 from custimport.store.documents import CHANGES
 from custimport.store.indexes import ensure_change_indexes
 
@@ -24,10 +25,7 @@ Document = dict[str, Any]
 UPDATE: Final = "customers update"
 DELETE: Final = "customers delete"
 
-_AFTER: Final = (
-    *("full_name", "email", "date_of_birth", "timezone"),
-    *("created_at", "updated_at", "created_by", "updated_by"),
-)
+_AFTER: Final = (*FIELDS, "created_at", "updated_at", "created_by", "updated_by")
 _BEFORE: Final = (*_AFTER, "previous")
 """With `previous`, which a command takes from the customer: it tells what the import before it changed."""
 
