@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 def open_store(uri: str | None, database: str | None) -> "Iterator[Store]":
     """A connected store; what goes wrong with the database leaves as a `DatabaseError`."""
     from custimport.store import connection
+    from custimport.store.target import resolve_target
 
-    target = connection.resolve_target(uri, database, os.environ, Path.cwd())
+    target = resolve_target(uri, database, os.environ, Path.cwd())
     with connection.translated_errors(target.description()), connection.open_store(target, os.environ) as store:
         yield store
 
@@ -45,8 +46,9 @@ def open_store_for_import(uri: str | None, database: str | None, *, quiet: bool)
     Names the target on standard error first, unless `quiet`: what is loaded into the wrong place is hard to take back.
     """
     from custimport.store import connection
+    from custimport.store.target import resolve_target
 
-    target = connection.resolve_target(uri, database, os.environ, Path.cwd())
+    target = resolve_target(uri, database, os.environ, Path.cwd())
     note(f"target: {target.description()}", quiet=quiet)
     opened = connection.open_store(target, os.environ, server_wait_ms=IMPORT_SERVER_WAIT_MS)
     with connection.translated_errors(target.description()), opened as store:
@@ -150,12 +152,13 @@ def make_indexes(store: "Store") -> list[str]:
 
 def shown_uri(uri: str | None, database: str | None, environment: Mapping[str, str], *, show_password: bool) -> str:
     """The URI that a command would use, its password masked unless asked for."""
-    from custimport.store import connection, embedded
+    from custimport.store import embedded
+    from custimport.store.target import masked_uri, resolve_target
 
-    target = connection.resolve_target(uri, database, environment, Path.cwd())
+    target = resolve_target(uri, database, environment, Path.cwd())
     if target.uri is None:
         return embedded.state(environment).uri
-    return target.uri if show_password else connection.masked_uri(target.uri)
+    return target.uri if show_password else masked_uri(target.uri)
 
 
 def start_embedded(environment: Mapping[str, str]) -> dict[str, Any]:
