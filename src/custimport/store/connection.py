@@ -24,7 +24,9 @@ from pymongo.read_concern import ReadConcern
 
 from custimport.errors import DatabaseRefused, DatabaseUnavailable, UsageError
 from custimport.settings import CONNECT_TIMEOUT_MS, SOCKET_TIMEOUT_MS
+from custimport.store.refusals import refusal_words
 from custimport.store.target import Target, unreadable_file, unusable_uri
+from custimport.store.tls_refusals import hint_for_silence, tls_refusal
 
 Document = dict[str, Any]
 
@@ -34,8 +36,8 @@ TRANSIENT_CODES: Final = frozenset(
 )
 """Codes with which a server says that it could not just now: nothing is wrong with the document."""
 
-RIGHTS_CODES: Final = frozenset({13, 18, 8000})
-"""Unauthorized, AuthenticationFailed, AtlasError."""
+FIRST_LOOK_SECONDS: Final = 1.0
+"""Then the servers' errors are looked at: what is set wrong about TLS does not become right by waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,7 @@ def _connected(target: Target, uri: str, server_wait_ms: int) -> Iterator[Store]
                 f"the MongoDB URI from {target.origin} has w=0: the server would not say what it stored",
                 hint="leave w out, for the majority, or give w=1",
             )
-        # the first look for a server may take longer than a later one; TLS over a long way takes a second
-        with timeout(None if _says(uri, "serverselectiontimeoutms") else CONNECT_TIMEOUT_MS / 1000):
-            client.admin.command("ping")
+        _reach(client, target, uri)
         # each option by itself: the w=majority of a copied URI must not take the journal away
         asked: dict[str, Any] = {"w": "majority", "j": True} | client.write_concern.document
         database = client.get_database(
@@ -104,6 +104,28 @@ def _connected(target: Target, uri: str, server_wait_ms: int) -> Iterator[Store]
             read_concern=None if _says(uri, "readconcernlevel") else ReadConcern("majority"),
         )
         yield Store(target, client, database)
+
+
+def _reach(client: MongoClient[Document], target: Target, uri: str) -> None:
+    """Returns when a server has answered. Raises `DatabaseRefused` for TLS that can never work, soon."""
+    first_look = None if _says(uri, "serverselectiontimeoutms") else FIRST_LOOK_SECONDS
+    try:
+        _ping(client, first_look)
+    except PyMongoError as error:
+        if not is_outage(error):
+            raise
+        refusal = tls_refusal(client, target.description(), with_tls=_with_tls(uri))
+        if refusal is not None:
+            raise refusal from None
+        if first_look is None:
+            raise
+        # longer than a later look for a server: TLS over a long way takes a second
+        _ping(client, CONNECT_TIMEOUT_MS / 1000 - first_look)
+
+
+def _ping(client: MongoClient[Document], seconds: float | None) -> None:
+    with timeout(seconds):
+        client.admin.command("ping")
 
 
 def _defaults(uri: str, server_wait_ms: int) -> dict[str, Any]:
@@ -116,9 +138,20 @@ def _defaults(uri: str, server_wait_ms: int) -> dict[str, Any]:
     return {name: value for name, value in defaults.items() if not _says(uri, name.lower())}
 
 
-def _says(uri: str, *names: str) -> bool:
-    options = {pair.partition("=")[0].lower() for pair in uri.partition("?")[2].split("&")}
-    return any(name in options for name in names)
+def _says(uri: str, name: str) -> bool:
+    return name in _options(uri)
+
+
+def _with_tls(uri: str) -> bool:
+    options = _options(uri)
+    default = "true" if uri.startswith("mongodb+srv://") else "false"
+    return options.get("tls", options.get("ssl", default)) == "true"
+
+
+def _options(uri: str) -> dict[str, str]:
+    """The options of the URI; names and values in lower case."""
+    pairs = (pair.lower().partition("=") for pair in uri.partition("?")[2].split("&"))
+    return {name: value for name, _, value in pairs}
 
 
 def is_outage(error: PyMongoError) -> bool:
@@ -146,15 +179,12 @@ def translated_errors(target_description: str) -> Iterator[None]:
     except OperationFailure as error:
         if is_outage(error):
             raise _unavailable(target_description, error) from None
-        words = (error.details or {}).get("errmsg") or type(error).__name__
-        hint = "check the user's rights and password" if error.code in RIGHTS_CODES else ""
-        raise DatabaseRefused(f"{target_description}: the database refused: {words}", hint=hint) from None
+        words, hint = refusal_words(error)
+        raise DatabaseRefused(f"{target_description}: {words}", hint=hint) from None
     except (ConnectionFailure, ExecutionTimeout) as error:
         raise _unavailable(target_description, error) from None
 
 
 def _unavailable(target_description: str, error: PyMongoError) -> DatabaseUnavailable:
     cause = str(error).partition(", Timeout:")[0].partition(" (configured timeouts")[0]
-    return DatabaseUnavailable(
-        f"{target_description}: not reachable: {cause}", hint="is the server running, and the address right?"
-    )
+    return DatabaseUnavailable(f"{target_description}: not reachable: {cause}", hint=hint_for_silence(cause))
