@@ -16,8 +16,9 @@ from tests.mongod import free_port, running_mongod
 from tests.safety.certificates import Authority, new_authority, subject_of
 
 NUMBERS = itertools.count(1)
-PASSWORD = "unmistakable-Xq7"
-"""A password that no other text holds."""
+SECRET = "unmistakable-Xq7"
+"""What no text but a password holds."""
+PASSWORD = f"a/b@c:{SECRET}%"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class SecuredServer:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def uri(self, user: str | None, database: str = "", password: str = PASSWORD, **options: str) -> str:
-        credentials = "" if user is None else f"{user}:{password}@"
+        credentials = "" if user is None else f"{user}:{quote_plus(password)}@"
         given = {**self.options, **({} if user is None else {"authSource": "admin"}), **options}
         return f"mongodb://{credentials}{self.place}/{database}?{urlencode(given)}"
 

@@ -8,7 +8,7 @@ import pytest
 from pymongo.database import Database
 
 from tests.conftest import CliResult, RunCommand
-from tests.safety.conftest import PASSWORD, Certificates, SecuredServer
+from tests.safety.conftest import PASSWORD, SECRET, Certificates, SecuredServer
 
 SOON_SECONDS = 4.0
 """An outage is waited out for ten seconds at the beginning, and for a minute later: neither helps here."""
@@ -29,7 +29,7 @@ def refused(run_offline: RunCommand):
 
 def error_and_hint(result: CliResult) -> tuple[str, str]:
     """The two lines of an error; there must be nothing else but the target."""
-    assert PASSWORD not in result.stdout + result.stderr
+    assert SECRET not in result.stdout + result.stderr
     error, hint = [line for line in result.stderr.splitlines() if not line.startswith("target: ")]
     assert error.startswith("error: ")
     assert hint.startswith("  ")
@@ -107,7 +107,7 @@ def test_tls_with_the_right_authority_and_password_loads(
 def test_a_server_that_wants_tls_is_told_from_one_that_is_away(
     refused, tls_server: SecuredServer, customers_file: Path
 ) -> None:
-    error, hint = refused("load", customers_file, "--uri", f"mongodb://ann:{PASSWORD}@{tls_server.place}/crm")
+    error, hint = refused("load", customers_file, "--uri", f"mongodb://ann:{SECRET}@{tls_server.place}/crm")
 
     assert error == f"mongodb://{tls_server.place} · database crm: the server wants TLS"
     assert hint.startswith("add tls=true to the options of the URI")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from custimport.credentials import masked_uri
 from custimport.errors import DatabaseUnavailable, UsageError
-from custimport.store.target import Target, masked_uri, resolve_target
+from custimport.store.target import Target, resolve_target
 
 A, B, C, D, E = (f"mongodb://{name}:27017/of_{name}" for name in "abcde")
 SECRET = "s3cret"

@@ -49,7 +49,7 @@ def print_customer(document: Document) -> None:
 
 def customer_in_words(document: Document) -> str:
     """`Name <e-mail>, id`: a customer within a sentence."""
-    return f"{_cell(document.get('full_name'))} <{_cell(document.get('email'))}>, {document['_id']}"
+    return f"{_cell(document.get('full_name'))} <{_cell(document.get('email'))}>, {_cell(document['_id'])}"
 
 
 def counted(number: int, thing: str = "customer") -> str:
@@ -64,7 +64,7 @@ def _table(documents: Sequence[Document], width: int) -> Table:
         table.add_column("id", overflow="fold", max_width=24)
         table.add_column("customer", overflow="fold")
         for customer in customers:
-            table.add_row(customer["id"], Text("\n".join(_cell(customer[name]) for name in _MIDDLE[1:])))
+            table.add_row(Text(_cell(customer["id"])), Text("\n".join(_cell(customer[name]) for name in _MIDDLE[1:])))
         return table
     columns = _WIDE if width >= WIDE_FROM_COLUMNS else _MIDDLE
     for name in columns:
@@ -96,5 +96,5 @@ def _cell(value: Any) -> str:
 
 def _stamp(stamp: Mapping[str, Any]) -> str:
     if "import_id" in stamp:
-        return f"import {stamp['import_id']}, row {stamp['row']}"
+        return f"import {stamp['import_id']}, row {_cell(stamp['row'])}"
     return _cell(stamp.get("command", stamp))

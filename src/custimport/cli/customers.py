@@ -1,6 +1,5 @@
 """`custimport customers`: find, show, change, delete and export what is stored."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +27,7 @@ from custimport.cli.customer_table import counted
 from custimport.cli.options import DatabaseOption, JsonOption, OutputFormat, QuietOption, UriOption, YesOption
 from custimport.cli.output_file import finished_file
 from custimport.cli.session import confirm, open_store
-from custimport.cli.terminal import note
+from custimport.cli.terminal import exact_output, note, shown_value
 from custimport.errors import UsageError
 from custimport.settings import DEFAULT_PAGE_ROWS
 from custimport.store.selection import parsed_order
@@ -230,11 +229,11 @@ def export(
     with _opened(uri, database) as customers:
         documents = customers.stream(selection, order, provenance=chosen is not OutputFormat.CSV)
         if target == "-":
-            write_customers(documents, sys.stdout, chosen)
+            write_customers(documents, exact_output(), chosen)
         else:
             with finished_file(path) as stream:
                 count = write_customers(documents, stream, chosen)
-            note(f"{counted(count)} written to {target}", quiet=quiet)
+            note(f"{counted(count)} written to {shown_value(target)}", quiet=quiet)
 
 
 @contextmanager

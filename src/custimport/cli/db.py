@@ -8,7 +8,7 @@ from rich.table import Table
 
 from custimport.cli import session
 from custimport.cli.options import DatabaseOption, JsonOption, UriOption
-from custimport.cli.terminal import output, print_json, shown_value
+from custimport.cli.terminal import exact_output, output, print_json, shown_value
 
 app = typer.Typer(no_args_is_help=True, help="The database: where it is, how it stands, the embedded server.")
 
@@ -50,7 +50,7 @@ def uri_(
     if json:
         print_json({"uri": found})
     else:
-        typer.echo(found)
+        exact_output().write(found + "\n")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`custimport load` and `custimport check`."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, NoReturn
@@ -245,5 +246,5 @@ def next_steps(summary: ImportSummary, *, rehearsal: bool) -> list[str]:
     csv_reports = [path for path in summary.reports if path.endswith(".csv")]
     if summary.rows.rejected and csv_reports:
         verb = "check" if rehearsal else "load"
-        return [f"fix the cells in the report, then: custimport {verb} {csv_reports[0]}"]
+        return [f"fix the cells in the report, then: custimport {verb} {shlex.quote(csv_reports[0])}"]
     return []

@@ -59,9 +59,9 @@ class ImportProgress:
             before = self._outage
             self._outage = f"waiting for the database ({cause}), next try in {seconds:.1f} s" if cause else ""
         if cause and not before:
-            note(f"{self._file}: the database is away ({cause}); trying again", quiet=self._quiet)
+            note(f"{shown_value(self._file)}: the database is away ({cause}); trying again", quiet=self._quiet)
         elif before and not cause:
-            note(f"{self._file}: the database is back", quiet=self._quiet)
+            note(f"{shown_value(self._file)}: the database is back", quiet=self._quiet)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -93,7 +93,7 @@ class ImportProgress:
     def _print_lines(self, _console: Console, ended: threading.Event) -> None:
         while not ended.wait(PROGRESS_LINE_SECONDS):
             if self._watching:
-                note(f"{self._file}: {self.line()}")
+                note(f"{shown_value(self._file)}: {self.line()}")
 
     def line(self) -> str:
         """How far the import is, in one line."""

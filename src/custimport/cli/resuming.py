@@ -1,5 +1,6 @@
 """`load --resume`: an import goes on with the options that it began with."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -60,7 +61,7 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
     if found.summary.status in {Status.UNDONE, Status.SKIPPED}:
         raise Refused(
             f"import {found.shown_id} is {found.summary.status.value}: there is nothing to go on with",
-            hint=f"custimport load {found.summary.file} starts a new one",
+            hint=f"custimport load {shlex.quote(found.summary.file)} starts a new one",
         )
     file = request.file or found.document["file"]["path"]
     if file is None:

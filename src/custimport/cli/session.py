@@ -17,6 +17,7 @@ from custimport.cli import watching
 from custimport.cli.destinations import RehearsalDestination, StoreDestination, stored_customers
 from custimport.cli.importing import Destination
 from custimport.cli.terminal import note
+from custimport.credentials import masked_uri
 from custimport.errors import Refused
 from custimport.pipeline import reporting
 from custimport.pipeline.reporting import ReportFormat
@@ -153,7 +154,7 @@ def make_indexes(store: "Store") -> list[str]:
 def shown_uri(uri: str | None, database: str | None, environment: Mapping[str, str], *, show_password: bool) -> str:
     """The URI that a command would use, its password masked unless asked for."""
     from custimport.store import embedded
-    from custimport.store.target import masked_uri, resolve_target
+    from custimport.store.target import resolve_target
 
     target = resolve_target(uri, database, environment, Path.cwd())
     if target.uri is None:

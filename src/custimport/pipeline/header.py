@@ -3,6 +3,7 @@
 import csv
 import difflib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -137,8 +138,8 @@ def _problem(found: Mapping[str, Sequence[int]], names: Sequence[str], file: str
     taken = {at for places in found.values() for at in places}
     free = [name.strip() for at, name in enumerate(names[:MAX_COMPARED_COLUMNS]) if name.strip() and at not in taken]
     for field in missing:
-        close = _closest(field, free)
-        hints.append(f'{field}: --map "{close}={field}"' if close else f'{field}: --map "COLUMN={field}"')
+        column = _closest(field, free) or "COLUMN"
+        hints.append(f"{field}: --map {_quoted(f'{column}={field}')}")
     if len(missing) == len(FIELDS):
         hints.append("is the first line a header at all?")
     return InputUnreadable(f"{file}: the header lacks {', '.join(missing)}", hint="\n".join(hints))
@@ -160,6 +161,11 @@ _USUAL_NAMES: Final = {
     "date_of_birth": ("dob", "birth_date", "birthdate", "birthday", "born", "dateofbirth"),
     "timezone": ("tz", "time_zone", "zone", "tzid"),
 }
+
+
+def _quoted(argument: str) -> str:
+    """The argument for a shell, which would run what some names hold."""
+    return shlex.quote(argument) if set(argument) & set('"$`\\!') else f'"{argument}"'
 
 
 def _found_words(names: Sequence[str]) -> str:

@@ -9,6 +9,8 @@ from typing import Final
 
 from pymongo.errors import OperationFailure, PyMongoError
 
+from custimport.credentials import EXAMPLE
+
 UNAUTHORIZED: Final = 13
 USER_NOT_FOUND: Final = 11
 NOT_AUTHENTICATED: Final = frozenset({USER_NOT_FOUND, 18, 334, 391, 8000})
@@ -65,7 +67,7 @@ def _unauthorized(words: str) -> tuple[str, str]:
     if "requires authentication" in words:
         return (
             "the server wants to know who we are",
-            "give a user in the URI: mongodb://USER:PASSWORD@HOST:27017/DATABASE?authSource=admin",
+            f"give a user in the URI: {EXAMPLE}?authSource=admin",
         )
     return f"the user has no right to do this: {_COMMAND.sub('', words)}", 'see docs/operations.md, "Rights"'
 

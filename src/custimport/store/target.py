@@ -8,6 +8,7 @@ from typing import Final
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
+from custimport.credentials import EXAMPLE
 from custimport.errors import DatabaseUnavailable, UsageError
 from custimport.settings import DEFAULT_DATABASE, ENVIRONMENT_EMBEDDED, ENVIRONMENT_URI, ENVIRONMENT_URI_FILE
 
@@ -147,22 +148,5 @@ def unusable_uri(origin: str) -> UsageError:
     # the driver's own words may quote the password
     return UsageError(
         f"the MongoDB URI from {origin} cannot be understood",
-        hint="it looks like mongodb://USER:PASSWORD@HOST:27017/DATABASE; characters such as @ : / % in the password "
-        "must be percent-encoded",
+        hint=f"it looks like {EXAMPLE}; characters such as @ : / % in the password must be percent-encoded",
     )
-
-
-def masked_uri(uri: str) -> str:
-    """The URI with `***` for its password and for every option that holds a secret."""
-    scheme, separator, rest = uri.partition("://")
-    place, question_mark, options = rest.partition("?")
-    credentials, at_sign, hosts = place.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    shown = "&".join(map(_masked_option, options.split("&")))
-    return f"{scheme}{separator}{user}{':***' if colon else ''}{at_sign}{hosts}{question_mark}{shown}"
-
-
-def _masked_option(option: str) -> str:
-    name, equals, value = option.partition("=")
-    secret = "password" in name.lower() or name.lower() == "authmechanismproperties"
-    return f"{name}{equals}{'***' if secret else value}"
