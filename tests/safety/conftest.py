@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,6 +120,14 @@ def tls_server(certificates: Certificates) -> Iterator[SecuredServer]:
                 "createUser", subject_of(certificates.loader), roles=[{"role": role, "db": "admin"} for role in roles]
             )
             yield SecuredServer(f"127.0.0.1:{port}", admin, options)
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """For the embedded server: the path of a socket may have some hundred bytes only."""
+    folder = Path(tempfile.mkdtemp(prefix="cd-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

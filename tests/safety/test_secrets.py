@@ -3,10 +3,8 @@
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,51 +14,8 @@ from pymongo.database import Database
 
 from custimport.cli.process_title import hidden, hide_credentials
 from tests.conftest import RunCommand, invoke
+from tests.safety.commands import COMMANDS, write_files
 from tests.safety.conftest import SECRET, SecuredServer
-
-COMMANDS: list[tuple[int, str]] = [
-    (3, "load customers.csv --report first.csv --report first.json --report first.jsonl"),
-    (3, "load customers.csv --json"),
-    (3, "load customers.csv --on-duplicate update --if-loaded load"),
-    (0, "load customers.csv --if-loaded skip"),
-    (5, "load customers.csv --if-loaded refuse"),
-    (3, "load customers.csv --dry-run"),
-    (4, "load bad.csv --max-rejections 0"),
-    (4, "load bad.csv --max-rejections 0 --check-first"),
-    (3, "load --resume last --max-rejections 10"),
-    (7, "load missing.csv"),
-    (7, "load headless.csv"),
-    (9, "load bad.csv --report taken.csv"),
-    (2, "load customers.csv --report report.xlsx"),
-    (3, "check customers.csv"),
-    (0, "imports list"),
-    (0, "imports list --json"),
-    (0, "imports show last"),
-    (0, "imports show last --json"),
-    (0, "imports rejections last --format json"),
-    (5, "imports verify last bad.csv"),
-    (0, "customers list"),
-    (0, "customers list --all --json"),
-    (0, "customers show ann@example.com"),
-    (0, "customers update ann@example.com --full-name Anna"),
-    (3, "customers update ann@example.com --email nonsense"),
-    (6, "customers show nobody@example.com"),
-    (0, "customers export --output exported.jsonl"),
-    (0, "customers delete --yes --force ann@example.com"),
-    (0, "imports undo last --yes"),
-    (0, "db init"),
-    (0, "db status"),
-    (0, "db status --json"),
-    (0, "db uri"),
-]
-
-
-def write_files() -> None:
-    header = "full_name,email,date_of_birth,timezone\n"
-    Path("customers.csv").write_text(header + "Ann,ann@example.com,1990-01-15,UTC\nBob,no address,1985-03-22,UTC\n")
-    Path("bad.csv").write_text(header + "Bob,no address,1985-03-22,UTC\n")
-    Path("headless.csv").write_text("1,2\n")
-    Path("taken.csv.partial").mkdir()
 
 
 @pytest.fixture(params=["--uri", "environment", ".env", "URI file"])
@@ -268,24 +223,22 @@ def what_others_see(process: int) -> str:
 
 
 def test_the_embedded_server_and_its_guard_know_nothing_of_a_password_in_the_environment(
-    run_offline: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    run_offline: RunCommand, monkeypatch: pytest.MonkeyPatch, short_folder: Path
 ) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="cd-", dir="/tmp"))
-    monkeypatch.setenv("CUSTIMPORT_DATA_DIR", str(folder))
+    monkeypatch.setenv("CUSTIMPORT_DATA_DIR", str(short_folder))
     monkeypatch.setenv("MONGODB_URI", f"mongodb://ann:{SECRET}@elsewhere/crm")
     try:
         run_offline("db", "start")
         ours = [
             path
             for path in Path("/proc").iterdir()
-            if path.name.isdigit() and int(path.name) != os.getpid() and str(folder) in readable(path / "cmdline")
+            if path.name.isdigit() and path.name != str(os.getpid()) and str(short_folder) in readable(path / "cmdline")
         ]
         assert len(ours) == 2
         for process, name in itertools.product(ours, ("cmdline", "environ", "comm")):
             assert SECRET not in readable(process / name)
     finally:
         run_offline("db", "stop", "--force")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def readable(path: Path) -> str:
