@@ -175,7 +175,7 @@ def delete(
 
     Example: custimport customers delete --yes alice@example.com bob@example.com
     """
-    with _opened(uri, database) as customers:
+    with _opened(uri, database, quiet=quiet) as customers:
         found = customers.find([customer_name(name) for name in names])
         if not force:
             customers.refuse_unfinished(found)
@@ -226,7 +226,7 @@ def export(
         import_name=import_name,
     )
     order = parsed_order(sort)
-    with _opened(uri, database) as customers:
+    with _opened(uri, database, quiet=quiet) as customers:
         documents = customers.stream(selection, order, provenance=chosen is not OutputFormat.CSV)
         if target == "-":
             write_customers(documents, exact_output(), chosen)
@@ -237,8 +237,8 @@ def export(
 
 
 @contextmanager
-def _opened(uri: str | None, database: str | None) -> "Iterator[CustomerStore]":
-    with open_store(uri, database) as store:
+def _opened(uri: str | None, database: str | None, *, quiet: bool = False) -> "Iterator[CustomerStore]":
+    with open_store(uri, database, quiet=quiet) as store:
         from custimport.store.customers import CustomerStore
 
         yield CustomerStore(store.database)

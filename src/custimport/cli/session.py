@@ -16,7 +16,7 @@ import typer
 from custimport.cli import watching
 from custimport.cli.destinations import RehearsalDestination, StoreDestination, stored_customers
 from custimport.cli.importing import Destination
-from custimport.cli.terminal import note
+from custimport.cli.terminal import note, warning
 from custimport.credentials import masked_uri
 from custimport.errors import Refused
 from custimport.pipeline import reporting
@@ -26,16 +26,26 @@ from custimport.settings import IMPORT_SERVER_WAIT_MS, RETRY_FOR_SECONDS
 if TYPE_CHECKING:
     from custimport.store.connection import Store
     from custimport.store.history import RecordedImport
+    from custimport.store.target import Target
     from custimport.store.undo import Undone
 
 
-@contextmanager
-def open_store(uri: str | None, database: str | None) -> "Iterator[Store]":
-    """A connected store; what goes wrong with the database leaves as a `DatabaseError`."""
-    from custimport.store import connection
+def _target(uri: str | None, database: str | None, *, quiet: bool) -> "Target":
+    """Where the data goes; warns, unless `quiet`, of a file that shows a password to others."""
     from custimport.store.target import resolve_target
 
     target = resolve_target(uri, database, os.environ, Path.cwd())
+    if target.warning:
+        warning(target.warning, quiet=quiet)
+    return target
+
+
+@contextmanager
+def open_store(uri: str | None, database: str | None, *, quiet: bool = False) -> "Iterator[Store]":
+    """A connected store; what goes wrong with the database leaves as a `DatabaseError`."""
+    from custimport.store import connection
+
+    target = _target(uri, database, quiet=quiet)
     with connection.translated_errors(target.description()), connection.open_store(target, os.environ) as store:
         yield store
 
@@ -47,9 +57,8 @@ def open_store_for_import(uri: str | None, database: str | None, *, quiet: bool)
     Names the target on standard error first, unless `quiet`: what is loaded into the wrong place is hard to take back.
     """
     from custimport.store import connection
-    from custimport.store.target import resolve_target
 
-    target = resolve_target(uri, database, os.environ, Path.cwd())
+    target = _target(uri, database, quiet=quiet)
     note(f"target: {target.description()}", quiet=quiet)
     opened = connection.open_store(target, os.environ, server_wait_ms=IMPORT_SERVER_WAIT_MS)
     with connection.translated_errors(target.description()), opened as store:
@@ -154,9 +163,8 @@ def make_indexes(store: "Store") -> list[str]:
 def shown_uri(uri: str | None, database: str | None, environment: Mapping[str, str], *, show_password: bool) -> str:
     """The URI that a command would use, its password masked unless asked for."""
     from custimport.store import embedded
-    from custimport.store.target import resolve_target
 
-    target = resolve_target(uri, database, environment, Path.cwd())
+    target = _target(uri, database, quiet=False)
     if target.uri is None:
         return embedded.state(environment).uri
     return target.uri if show_password else masked_uri(target.uri)

@@ -1,5 +1,7 @@
 """Where the data goes: the target that option, environment or file names, and how much of it may be shown."""
 
+import shlex
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +10,12 @@ from typing import Final
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
-from custimport.credentials import EXAMPLE
+from custimport.credentials import EXAMPLE, holds_secret
 from custimport.errors import DatabaseUnavailable, UsageError
 from custimport.settings import DEFAULT_DATABASE, ENVIRONMENT_EMBEDDED, ENVIRONMENT_URI, ENVIRONMENT_URI_FILE
+
+READABLE_BY_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
+WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 FORBIDDEN_IN_DATABASE_NAMES: Final = frozenset('/\\. "$\0')
 LONGEST_DATABASE_NAME_BYTES: Final = 63
@@ -19,11 +24,15 @@ LONGEST_DATABASE_NAME_BYTES: Final = 63
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the data goes. `uri` is None for the embedded server; `origin` says which setting named it."""
+    """Where the data goes. `uri` is None for the embedded server; `origin` says which setting named it.
+
+    `warning` is what an operator should know of that setting; empty if there is nothing.
+    """
 
     uri: str | None = field(repr=False)
     database: str
     origin: str
+    warning: str = ""
 
     def description(self) -> str:
         """Servers and database for people; never credentials, nor the options in the URI."""
@@ -46,7 +55,7 @@ def resolve_target(
     Raises `UsageError` for a URI or a name that cannot be one, `DatabaseUnavailable` if none is given and
     CUSTIMPORT_EMBEDDED=never forbids the embedded server.
     """
-    found, origin = _find_uri(uri, environment, working_folder)
+    found, origin, file = _find_uri(uri, environment, working_folder)
     if found is None:
         if environment.get(ENVIRONMENT_EMBEDDED, "").strip().lower() == "never":
             raise DatabaseUnavailable(
@@ -55,7 +64,8 @@ def resolve_target(
             )
         return Target(None, _checked_name(database or DEFAULT_DATABASE), "embedded")
     of_the_uri = _database_of(found, origin)
-    return Target(found, _checked_name(database or of_the_uri), origin)
+    warning = "" if file is None else _exposure(file, found)
+    return Target(found, _checked_name(database or of_the_uri), origin, warning)
 
 
 def _checked_name(database: str) -> str:
@@ -72,12 +82,13 @@ def _authority(after_scheme: str) -> str:
     return after_scheme.partition("?")[0].partition("/")[0]
 
 
-def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> tuple[str | None, str]:
+def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> tuple[str | None, str, Path | None]:
+    """The URI, which setting gave it, and the file that holds it."""
     if uri:
-        return uri.strip(), "--uri"
+        return uri.strip(), "--uri", None
     for name in ENVIRONMENT_URI:
         if named := environment.get(name, "").strip():
-            return named, f"environment variable {name}"
+            return named, f"environment variable {name}", None
     path = environment.get(ENVIRONMENT_URI_FILE)
     if path:
         try:
@@ -86,12 +97,23 @@ def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> 
             raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which cannot be read: {error}") from error
         if not text:
             raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which is empty")
-        return text, f"file {path}"
-    settings_file = _dotenv(folder / ".env")
+        return text, f"file {path}", Path(path)
+    dotenv = folder / ".env"
+    settings_file = _dotenv(dotenv)
     for name in ENVIRONMENT_URI:
         if settings_file.get(name):
-            return settings_file[name], "file .env"
-    return None, ""
+            return settings_file[name], "file .env", dotenv
+    return None, "", None
+
+
+def _exposure(file: Path, uri: str) -> str:
+    """What to do about a file that holds a password and is not its owner's alone; empty if there is nothing to do."""
+    mode = file.stat().st_mode
+    # what is no regular file, such as a pipe from a password manager, has no rights that stay
+    if not stat.S_ISREG(mode) or not mode & (READABLE_BY_OTHERS | WRITABLE_BY_OTHERS) or not holds_secret(uri):
+        return ""
+    what = "read" if mode & READABLE_BY_OTHERS else "change"
+    return f"{file} holds a password, and others may {what} it: chmod 600 {shlex.quote(str(file))}"
 
 
 def _dotenv(path: Path) -> dict[str, str]:
