@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs test-faults coverage bench bench-quick clean
+.PHONY: help demo test lint format docs test-faults fuzz coverage bench bench-quick clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -51,6 +51,9 @@ docs: $(STAMP) ## write the generated parts of docs/ again
 
 test-faults: $(STAMP) ## many rounds of kills, outages and full disks (ROUNDS=50)
 	@CUSTIMPORT_FAULT_ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest tests/faults
+
+fuzz: $(STAMP) ## arbitrary files through reader, parser and rules (EXAMPLES=20000)
+	@CUSTIMPORT_FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/pytest -n 2 tests/fuzz
 
 coverage: $(STAMP) ## run the tests and say which lines they miss
 	@$(BIN)/pytest -n 2 --cov --cov-report=term-missing:skip-covered $(TESTS)

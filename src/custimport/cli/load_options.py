@@ -7,6 +7,7 @@ import typer
 from custimport.cli.importing import IfLoaded
 from custimport.cli.options import INPUT_PANEL
 from custimport.records import Policy
+from custimport.settings import MAX_RECORD_BYTES
 
 REPORT_PANEL = "Rejections"
 RUN_PANEL = "Run"
@@ -39,6 +40,14 @@ LimitOption = Annotated[
         help="Stop at the row that is one rejection too many (exit 4); a percentage counts from 1,000 rows on.",
         rich_help_panel=REPORT_PANEL,
         show_default=False,
+    ),
+]
+SystematicOption = Annotated[
+    bool,
+    typer.Option(
+        "--stop-on-systematic",
+        help="Stop after the first 1,000 rows (exit 4) if more than half of them are rejected for one same reason.",
+        rich_help_panel=REPORT_PANEL,
     ),
 ]
 BatchOption = Annotated[
@@ -132,6 +141,16 @@ DateFormatOption = Annotated[
         help="How dates of birth are written, e.g. %d/%m/%Y, or iso-datetime; repeatable. Default: YYYY-MM-DD.",
         rich_help_panel=INPUT_PANEL,
         show_default=False,
+    ),
+]
+MaxRecordOption = Annotated[
+    int,
+    typer.Option(
+        "--max-record-bytes",
+        min=1_000,
+        max=MAX_RECORD_BYTES,
+        help="A longer line is one rejection, and is never held in memory whole.",
+        rich_help_panel=INPUT_PANEL,
     ),
 ]
 MinDateOption = Annotated[

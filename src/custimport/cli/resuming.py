@@ -1,7 +1,7 @@
 """`load --resume`: an import goes on with the options that it began with."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, run_import
 from custimport.pipeline.source import STANDARD_INPUT, open_source
 from custimport.records import InputOptions, Policy, Position, RowCounts, StartingPoint, Status
+from custimport.settings import MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from custimport.store.connection import Store
@@ -99,6 +100,7 @@ def recorded_input(options: Mapping[str, Any]) -> InputOptions:
         quotechar=options["quotechar"],
         date_formats=tuple(options["date_formats"]),
         min_date_of_birth=date.fromisoformat(options["min_date_of_birth"]),
+        max_record_bytes=options.get("max_record_bytes", MAX_RECORD_BYTES),
     )
 
 
@@ -117,7 +119,9 @@ def recorded_job(found: "RecordedImport", limit: RejectionLimit | None) -> Impor
         input=recorded_input(options),
         rules=recorded_rules(found),
         policy=Policy(found.document["on_duplicate"]),
-        limit=limit or RejectionLimit.parse(recorded_limit),
+        limit=replace(
+            limit or RejectionLimit.parse(recorded_limit), stops_on_systematic=options.get("stop_on_systematic", False)
+        ),
         chunk_rows=options["chunk_rows"],
         start=StartingPoint(
             position=Position(**found.document["checkpoint"]),

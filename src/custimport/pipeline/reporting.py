@@ -24,6 +24,7 @@ REPORT_COLUMNS: Final = (
     "rejection_reasons",
     "rejection_extra_cells",
     "rejection_raw",
+    "rejection_import",
 )
 _DANGEROUS: Final = re.compile(r"'*[=+\-@\t\r]")
 _DANGEROUS_FIRST: Final = frozenset("'=+-@\t\r")
@@ -63,11 +64,13 @@ def report_format(path: str) -> ReportFormat:
         ) from None
 
 
-def report_writer(report_format: ReportFormat, stream: TextIO, columns: Sequence[str]) -> ReportWriter:
+def report_writer(
+    report_format: ReportFormat, stream: TextIO, columns: Sequence[str], import_id: str | None
+) -> ReportWriter:
     """A writer of that format. The stream must encode UTF-8, leave line ends alone, and take any text."""
     match report_format:
         case ReportFormat.CSV:
-            return _CsvReport(stream, columns)
+            return _CsvReport(stream, columns, import_id)
         case ReportFormat.JSON:
             return _JsonReport(stream, columns)
         case ReportFormat.JSONL:
@@ -80,9 +83,13 @@ def neutralised(cell: str) -> str:
 
 
 class _CsvReport:
-    """The file's own columns and cells, then what is wrong with them; UTF-8 with BOM, comma, CRLF."""
+    """The file's own columns and cells, then what is wrong with them; UTF-8 with BOM, comma, CRLF.
 
-    def __init__(self, stream: TextIO, columns: Sequence[str]) -> None:
+    The import stands in every row, so that whoever loads a part of the report links it nevertheless.
+    """
+
+    def __init__(self, stream: TextIO, columns: Sequence[str], import_id: str | None) -> None:
+        self._import_id = import_id or ""
         self._stream = stream
         self._columns = columns
         self._width = len(columns)
@@ -113,7 +120,7 @@ class _CsvReport:
         if not reasons.isprintable():
             # a line break more could make a long record longer than a record may be when the report is loaded
             reasons = " ".join(reasons.splitlines())
-        texts = [*cells, codes, reasons, extra, rejection.raw or ""]
+        texts = [*cells, codes, reasons, extra, rejection.raw or "", self._import_id]
         # looking at the first character spares almost every cell the call and the pattern
         row: list[str | int] = [neutralised(text) if text[:1] in _DANGEROUS_FIRST else text for text in texts]
         row[self._width : self._width] = (rejection.line, rejection.row)
@@ -184,7 +191,7 @@ def write_rejections(
 ) -> None:
     """A whole report on an open stream of bytes, which stays open; streams. The stream's own errors pass through."""
     with _text_on(stream) as text:
-        writer = report_writer(report_format, text, columns)
+        writer = report_writer(report_format, text, columns, summary.import_id)
         writer.begin()
         writer.write(rejections)
         writer.end(summary)

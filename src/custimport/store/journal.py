@@ -80,6 +80,7 @@ class ImportJournal:
                     "columns": list(header.columns),
                     "delimiter": header.delimiter,
                     "ignored_columns": list(header.ignored),
+                    "retry_of": header.retry_of,
                     **balance(tally),
                     "lease": self._lease,
                 }
@@ -150,6 +151,7 @@ class ImportJournal:
             "status": summary.status.value,
             "exit_code": int(exit_code),
             "warnings": list(summary.warnings),
+            "findings": list(summary.findings),
             "reports": list(summary.reports),
             "finished_at": summary.finished_at,
             "elapsed_seconds": summary.elapsed_seconds,
