@@ -40,14 +40,14 @@ lint: $(STAMP) ## format, style, types, import layers, generated docs
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@report=$$($(BIN)/lint-imports 2>&1) || { echo "$$report"; exit 1; }
-	@$(BIN)/cog --check -I docs docs/cli.md docs/rejections.md
+	@$(BIN)/cog --check -I docs docs/cli.md docs/configuration.md docs/rejections.md
 
 format: $(STAMP) ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 docs: $(STAMP) ## write the generated parts of docs/ again
-	@$(BIN)/cog -r -I docs docs/cli.md docs/rejections.md
+	@$(BIN)/cog -r -I docs docs/cli.md docs/configuration.md docs/rejections.md
 
 test-faults: $(STAMP) ## many rounds of kills, outages and full disks (ROUNDS=50)
 	@CUSTIMPORT_FAULT_ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest tests/faults

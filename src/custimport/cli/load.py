@@ -151,8 +151,9 @@ def resume_request(context: typer.Context, name: str, files: Sequence[str]) -> R
     return ResumeRequest(
         name=name,
         file=files[0] if files else None,
-        reports=values["report"] or None,
-        limit=RejectionLimit.parse(values["max_rejections"]) if values["max_rejections"] else None,
+        # what is configured was taken when the import began, if it was to count
+        reports=values["report"] if "report" in given else None,
+        limit=RejectionLimit.parse(values["max_rejections"]) if "max_rejections" in given else None,
         batch_rows=values["batch_size"] if "batch_size" in given else None,
         retry_for_seconds=values["retry_for"],
         quiet=values["quiet"],

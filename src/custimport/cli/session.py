@@ -4,11 +4,9 @@ The store is imported here, inside functions, and only when a command needs it: 
 second to import, which `--help` must not pay.
 """
 
-import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
@@ -16,6 +14,7 @@ import typer
 from custimport.cli import watching
 from custimport.cli.destinations import RehearsalDestination, StoreDestination, stored_customers
 from custimport.cli.importing import Destination
+from custimport.cli.target import chosen_target, environment
 from custimport.cli.terminal import note
 from custimport.errors import Refused
 from custimport.pipeline import reporting
@@ -33,8 +32,8 @@ def open_store(uri: str | None, database: str | None) -> "Iterator[Store]":
     """A connected store; what goes wrong with the database leaves as a `DatabaseError`."""
     from custimport.store import connection
 
-    target = connection.resolve_target(uri, database, os.environ, Path.cwd())
-    with connection.translated_errors(target.description()), connection.open_store(target, os.environ) as store:
+    target = chosen_target(uri, database)
+    with connection.translated_errors(target.description()), connection.open_store(target, environment()) as store:
         yield store
 
 
@@ -46,9 +45,9 @@ def open_store_for_import(uri: str | None, database: str | None, *, quiet: bool)
     """
     from custimport.store import connection
 
-    target = connection.resolve_target(uri, database, os.environ, Path.cwd())
+    target = chosen_target(uri, database)
     note(f"target: {target.description()}", quiet=quiet)
-    opened = connection.open_store(target, os.environ, server_wait_ms=IMPORT_SERVER_WAIT_MS)
+    opened = connection.open_store(target, environment(), server_wait_ms=IMPORT_SERVER_WAIT_MS)
     with connection.translated_errors(target.description()), opened as store:
         yield store
 
@@ -121,7 +120,7 @@ def write_rejections(store: "Store", name: str, report_format: ReportFormat, str
     reporting.write_rejections(stream, report_format, found.columns, recorded, found.summary)
 
 
-def database_status(store: "Store", environment: Mapping[str, str]) -> dict[str, Any]:
+def database_status(store: "Store") -> dict[str, Any]:
     """Where the data is and how much of it, for `db status`."""
     from custimport.store import embedded
     from custimport.store.documents import CUSTOMERS, IMPORTS, REJECTIONS
@@ -136,7 +135,7 @@ def database_status(store: "Store", environment: Mapping[str, str]) -> dict[str,
         **{name: store.database[name].count_documents({}) for name in (CUSTOMERS, IMPORTS, REJECTIONS)},
     }
     if store.target.uri is None:
-        state = embedded.state(environment)
+        state = embedded.state(environment())
         facts |= {"folder": str(state.folder), "kept_running": state.kept}
     return facts
 
@@ -148,29 +147,29 @@ def make_indexes(store: "Store") -> list[str]:
     return ensure_indexes(store.database)
 
 
-def shown_uri(uri: str | None, database: str | None, environment: Mapping[str, str], *, show_password: bool) -> str:
+def shown_uri(uri: str | None, database: str | None, *, show_password: bool) -> str:
     """The URI that a command would use, its password masked unless asked for."""
     from custimport.store import connection, embedded
 
-    target = connection.resolve_target(uri, database, environment, Path.cwd())
+    target = chosen_target(uri, database)
     if target.uri is None:
-        return embedded.state(environment).uri
+        return embedded.state(environment()).uri
     return target.uri if show_password else connection.masked_uri(target.uri)
 
 
-def start_embedded(environment: Mapping[str, str]) -> dict[str, Any]:
+def start_embedded() -> dict[str, Any]:
     """Start the embedded server and keep it; how it stands."""
     from custimport.store import embedded
 
-    state = embedded.keep_running(environment)
+    state = embedded.keep_running(environment())
     return {"uri": state.uri, "folder": str(state.folder), "running": state.running, "kept_running": state.kept}
 
 
-def stop_embedded(environment: Mapping[str, str], *, force: bool) -> bool:
+def stop_embedded(*, force: bool) -> bool:
     """Stop the embedded server; whether it was running. Raises `Refused` while it is used, unless `force`."""
     from custimport.store import embedded
 
-    return embedded.stop(environment, force=force)
+    return embedded.stop(environment(), force=force)
 
 
 def undo_import(store: "Store", found: "RecordedImport") -> "Undone":

@@ -49,7 +49,7 @@ class TextReader:
     def __init__(self, file: str, blocks: Iterable[bytes], encoding: str | None, max_line_bytes: int) -> None:
         self._file = file
         codecs.register_error(UNDECODABLE, _keep_undecodable)
-        self.encoding = _known_encoding(encoding) if encoding else ""
+        self.encoding = known_encoding(encoding) if encoding else ""
         self.double_mark = False
         self.has_undecodable = False
         self.has_foreign_text = False
@@ -159,7 +159,7 @@ def _keep_undecodable(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(ord(FIRST_UNDECODABLE) + byte) for byte in bad), error.end
 
 
-def _known_encoding(name: str) -> str:
+def known_encoding(name: str) -> str:
     """The codec's own name; raises `UsageError` for one that Python has not, or that gives no text."""
     try:
         codec = codecs.lookup(name)

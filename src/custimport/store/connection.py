@@ -24,6 +24,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 
+from custimport.dotenv import read_dotenv
 from custimport.errors import DatabaseRefused, DatabaseUnavailable, UsageError
 from custimport.settings import (
     CONNECT_TIMEOUT_MS,
@@ -81,14 +82,22 @@ class Store:
 
 
 def resolve_target(
-    uri: str | None, database: str | None, environment: Mapping[str, str], working_folder: Path
+    uri: str | None,
+    database: str | None,
+    environment: Mapping[str, str],
+    working_folder: Path,
+    configured: tuple[str, str] | None = None,
 ) -> Target:
-    """The target that option, environment, `.env` or, with none of them, the embedded server gives.
+    """The target that option, environment, `.env`, configuration or, with none of them, the embedded server gives.
+
+    `configured`: the URI of a configuration file, and the origin to be shown with it.
 
     Raises `UsageError` for a URI or a name that cannot be one, `DatabaseUnavailable` if none is given and
     CUSTIMPORT_EMBEDDED=never forbids the embedded server.
     """
     found, origin = _find_uri(uri, environment, working_folder)
+    if found is None and configured is not None:
+        found, origin = configured
     if found is None:
         if environment.get(ENVIRONMENT_EMBEDDED, "").strip().lower() == "never":
             raise DatabaseUnavailable(
@@ -117,48 +126,24 @@ def _authority(after_scheme: str) -> str:
 def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> tuple[str | None, str]:
     if uri:
         return uri.strip(), "--uri"
-    for name in ENVIRONMENT_URI:
-        if named := environment.get(name, "").strip():
-            return named, f"environment variable {name}"
-    path = environment.get(ENVIRONMENT_URI_FILE)
-    if path:
-        try:
-            text = Path(path).read_text(encoding="utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which cannot be read: {error}") from error
-        if not text:
-            raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which is empty")
-        return text, f"file {path}"
-    settings_file = _dotenv(folder / ".env")
-    for name in ENVIRONMENT_URI:
-        if settings_file.get(name):
-            return settings_file[name], "file .env"
+    dotenv = read_dotenv(folder / ".env")
+    for values, origin in ((environment, "environment variable {}"), (dotenv, "file .env")):
+        for name in ENVIRONMENT_URI:
+            if named := values.get(name, "").strip():
+                return named, origin.format(name)
+        if path := values.get(ENVIRONMENT_URI_FILE):
+            return _content(path), f"file {path}"
     return None, ""
 
 
-def _dotenv(path: Path) -> dict[str, str]:
-    """The assignments of a `.env` file: NAME=value lines, optional quotes, optional `export`, # comments."""
+def _content(path: str) -> str:
     try:
-        # a byte order mark would hide the first name, and the data would go to the embedded server
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        return {}
+        text = Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    values = {}
-    for line in lines:
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and not name.startswith("#"):
-            values[name.strip()] = _unquoted(value.strip())
-    return values
-
-
-def _unquoted(value: str) -> str:
-    """The value without its quotes, or without the comment behind it."""
-    quote = value[:1]
-    if quote and quote in "'\"" and quote in value[1:]:
-        return value[1:].partition(quote)[0]
-    return value.partition(" #")[0].rstrip()
+        raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which cannot be read: {error}") from error
+    if not text:
+        raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which is empty")
+    return text
 
 
 def _database_of(uri: str, origin: str) -> str:
@@ -182,6 +167,11 @@ def _unreadable_file(origin: str, error: OSError) -> UsageError:
         f"a file that the MongoDB URI from {origin} names cannot be read: {error}",
         hint="see tlsCAFile and tlsCertificateKeyFile in it",
     )
+
+
+def names_database(uri: str) -> bool:
+    """Whether the URI itself says which database to use."""
+    return bool(uri.partition("://")[2].partition("?")[0].partition("/")[2])
 
 
 def _unusable_uri(origin: str) -> UsageError:
