@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
+from custimport.cli.event_log import LogFormat, LogLevel
 from custimport.cli.importing import IfLoaded
 from custimport.customer import FIELDS
 from custimport.customer.dates import Rules, iso_day
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     NUMBER = "number"
     CHOICE = "choice"
     LIST = "list of texts"
+    YES_OR_NO = "true or false"
 
 
 class Embedded(StrEnum):
@@ -81,6 +83,8 @@ class Setting:
             right = type(value) is int and self.minimum <= value <= self.maximum
         elif self.kind is Kind.NUMBER:
             right = type(value) in {int, float} and self.minimum <= value <= self.maximum
+        elif self.kind is Kind.YES_OR_NO:
+            right = isinstance(value, bool)
         elif self.kind is Kind.CHOICE:
             right = isinstance(value, str) and value in self.choices
         else:
@@ -100,6 +104,8 @@ class Setting:
                 return f"a {self.kind} from {self.minimum:,} to {self.maximum:,}"
             case Kind.WHOLE_NUMBER | Kind.NUMBER:
                 return f"a {self.kind}, {self.minimum:,} or more"
+            case Kind.YES_OR_NO:
+                return str(self.kind)
             case _:
                 return f"a {self.kind}"
 
@@ -114,6 +120,8 @@ def _from_text(text: str, kind: Kind) -> Any:
                 return float(text)
     except ValueError:
         return text
+    if kind is Kind.YES_OR_NO:
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower(), text)
     if kind is Kind.LIST:
         return [item.strip() for item in text.split(LIST_SEPARATOR) if item.strip()]
     return text.lower() if kind is Kind.CHOICE else text
@@ -180,6 +188,10 @@ SETTINGS: Final = (
     Setting("quotechar", "the quote character", check=_check_character),
     Setting("date_format", "how dates of birth are written", Kind.LIST, check=_check_date_format),
     Setting("min_date_of_birth", "the earliest date of birth that is believed", check=_check_day),
+    Setting("log_format", "how the log is written", Kind.CHOICE, choices=tuple(LogFormat)),
+    Setting("log_file", "where the log goes; standard error without it"),
+    Setting("log_level", "the least grave events in the log", Kind.CHOICE, choices=tuple(LogLevel)),
+    Setting("log_values", "whether the log may show e-mails, names and birth dates: true or false", Kind.YES_OR_NO),
 )
 """Every setting, in the order in which `custimport config show` lists them."""
 

@@ -1,6 +1,8 @@
 """Commands whose options take their defaults from the configuration; options that every command has."""
 
-from typing import Annotated, Any
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Final
 
 import typer
 import typer.main
@@ -9,7 +11,9 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from custimport.cli import invocation
 from custimport.cli.boundary import ErrorBoundary
 from custimport.cli.configurable import BY_OPTION
-from custimport.cli.options import CONFIGURATION_PANEL
+from custimport.cli.event_log import LogFormat, LogLevel, LogOptions, opened_log
+from custimport.cli.options import CONFIGURATION_PANEL, LOG_PANEL
+from custimport.errors import CustimportError, ExitCode
 
 
 def _take_config(value: str | None) -> None:
@@ -53,6 +57,73 @@ def _options_of_every_command(
     """Never called: Typer makes options of its signature."""
 
 
+def _take_log_option(parameter: typer.CallbackParam, value: Any) -> None:
+    invocation.current().log_options[parameter.name.removeprefix("log_")] = value
+
+
+def _options_of_logged_commands(
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(
+            "--log-format",
+            help="Write a log of events, one a line; to standard error without --log-file.",
+            rich_help_panel=LOG_PANEL,
+            show_default=False,
+            expose_value=False,
+            callback=_take_log_option,
+        ),
+    ] = None,
+    log_file: Annotated[
+        str | None,
+        typer.Option(
+            "--log-file",
+            metavar="PATH",
+            help="Append the log to this file; a new one has mode 0600.",
+            rich_help_panel=LOG_PANEL,
+            show_default=False,
+            expose_value=False,
+            callback=_take_log_option,
+        ),
+    ] = None,
+    log_level: Annotated[
+        LogLevel | None,
+        typer.Option(
+            "--log-level",
+            help="The least grave events in the log; debug has every rejected row. Default: info.",
+            rich_help_panel=LOG_PANEL,
+            show_default=False,
+            expose_value=False,
+            callback=_take_log_option,
+        ),
+    ] = None,
+    log_values: Annotated[
+        bool | None,
+        typer.Option(
+            "--log-values/--no-log-values",
+            help="Let the log show e-mails, names and birth dates. Default: never.",
+            rich_help_panel=LOG_PANEL,
+            show_default=False,
+            expose_value=False,
+            callback=_take_log_option,
+        ),
+    ] = None,
+) -> None:
+    """Never called: Typer makes options of its signature."""
+
+
+LOGGED_COMMANDS: Final = frozenset(
+    {
+        ("load",),
+        ("check",),
+        ("imports", "undo"),
+        ("imports", "verify"),
+        ("customers", "update"),
+        ("customers", "delete"),
+    }
+)
+"""Those that have something to log: what is written, and what is judged."""
+
+
 class ConfiguredContext(typer.Context):
     """A command's context: an option that is not given has the value that is configured for it."""
 
@@ -72,15 +143,37 @@ class ConfiguredContext(typer.Context):
                 return configuration.value(BY_OPTION[option].name)
         return None
 
+    def invoke(self, callback: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """What the command gives, with its log open until it ends; what ends it early is in the log too."""
+        under_way = invocation.current()
+        begun, exit_code = time.monotonic(), int(ExitCode.DONE)
+        with opened_log(LogOptions(**under_way.log_options)) as under_way.log:
+            try:
+                return super().invoke(callback, *args, **kwargs)
+            except typer.Exit as ending:
+                exit_code = ending.exit_code
+                raise
+            except BaseException as error:
+                exit_code = int(error.exit_code if isinstance(error, CustimportError) else ExitCode.BUG)
+                under_way.log.failure(error)
+                raise
+            finally:
+                elapsed_seconds = round(time.monotonic() - begun, 3)
+                under_way.log.info(
+                    "command finished", command=self.command_path, exit_code=exit_code, elapsed_seconds=elapsed_seconds
+                )
+
 
 class ConfiguredCommands(ErrorBoundary):
     """The root command group: it and all commands below it have the shared options, the commands their defaults."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.params[:0] = _shared_options()
-        for command in _commands_below(self):
-            command.params.extend(_shared_options())
+        self.params[:0] = _options(_options_of_every_command)
+        for words, command in _commands_below(self):
+            if words in LOGGED_COMMANDS:
+                command.params.extend(_options(_options_of_logged_commands))
+            command.params.extend(_options(_options_of_every_command))
             command.context_class = ConfiguredContext
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -89,18 +182,17 @@ class ConfiguredCommands(ErrorBoundary):
         return super().parse_args(ctx, args)
 
 
-def _shared_options() -> list[TyperOption]:
-    """`--config` and `--profile`, new objects with every call."""
+def _options(function: Callable[..., None]) -> list[TyperOption]:
+    """The options that Typer makes of a function's signature, new objects with every call."""
     app = typer.Typer(add_completion=False)
-    app.command()(_options_of_every_command)
+    app.command()(function)
     return [option for option in typer.main.get_command(app).params if isinstance(option, TyperOption)]
 
 
-def _commands_below(group: TyperGroup) -> list[TyperCommand]:
-    found: list[TyperCommand] = []
-    for child in group.commands.values():
+def _commands_below(group: TyperGroup, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
+    """Every command that is no group, and the words that call it."""
+    for name, child in group.commands.items():
         if isinstance(child, TyperGroup):
-            found += _commands_below(child)
+            yield from _commands_below(child, (*words, name))
         elif isinstance(child, TyperCommand):
-            found.append(child)
-    return found
+            yield (*words, name), child

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from custimport.cli import invocation
 from custimport.cli.customer_formats import write_customers
 from custimport.cli.customer_input import (
     BornAfterOption,
@@ -156,6 +157,7 @@ def update(
                 raise rejected(errors, chosen)
             case CustomerChanged(document, fields):
                 print_one(document, chosen)
+                invocation.current().log.info("customer updated", customer_id=str(document["_id"]), fields=list(fields))
                 note(f"changed: {', '.join(fields)}" if fields else "unchanged: the customer has these values already")
 
 
@@ -182,6 +184,8 @@ def delete(
             customers.refuse_unfinished(found)
         confirm(deletion_question(found), yes=yes)
         customers.delete(found, force=force)
+    ids = [str(document["_id"]) for document in found]
+    invocation.current().log.info("customers deleted", customer_ids=ids)
     if json_short:
         print_deleted(found)
     note(f"deleted {counted(len(found))}", quiet=quiet or json_short)

@@ -1,10 +1,12 @@
-"""What one command line asks for besides its command: which configuration."""
+"""What one command line asks for besides its command: which configuration, which log."""
 
 import os
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from custimport.cli.event_log import NO_LOG, EventLog
 
 if TYPE_CHECKING:
     from custimport.cli.configuration import Configuration
@@ -17,6 +19,8 @@ class Invocation:
     config: str | None = None
     profile: str | None = None
     configuration: "Configuration | None" = None
+    log_options: dict[str, Any] = field(default_factory=dict)
+    log: EventLog = NO_LOG
 
     def configured(self) -> "Configuration":
         """The configuration, read when it is needed first; raises `UsageError` if it is not usable."""

@@ -8,6 +8,7 @@ import typer
 CONNECTION_PANEL = "Connection"
 INPUT_PANEL = "Input"
 CONFIGURATION_PANEL = "Configuration"
+LOG_PANEL = "Log"
 
 
 class OutputFormat(StrEnum):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custimport.cli.destinations import StoreDestination
+from custimport.cli.import_log import logged
 from custimport.cli.importing import (
     CommandResult,
     FileRun,
@@ -86,7 +87,7 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
             progress,
             stop,
         )
-        result = run_import(job, source, StoreDestination(store).resumed(run, found))
+        result = run_import(job, source, logged(StoreDestination(store).resumed(run, found), job))
     show_ending(result)
     return CommandResult([result.summary], result.exit_code)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
-from custimport.cli import watching
+from custimport.cli import invocation, watching
 from custimport.cli.destinations import RehearsalDestination, StoreDestination, stored_customers
 from custimport.cli.importing import Destination
 from custimport.cli.target import chosen_target, environment
@@ -46,9 +46,11 @@ def open_store_for_import(uri: str | None, database: str | None, *, quiet: bool)
     from custimport.store import connection
 
     target = chosen_target(uri, database)
-    note(f"target: {target.description()}", quiet=quiet)
+    log = invocation.current().log
+    note(f"target: {target.description()}", quiet=quiet or log.on_standard_error)
     opened = connection.open_store(target, environment(), server_wait_ms=IMPORT_SERVER_WAIT_MS)
     with connection.translated_errors(target.description()), opened as store:
+        log.info("connected", target=target.server(), database=target.database)
         yield store
 
 
