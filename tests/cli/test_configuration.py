@@ -90,6 +90,18 @@ def test_a_load_uses_what_is_configured(run, monkeypatch) -> None:
     assert overridden["on_duplicate"] == "skip"
 
 
+def test_values_may_be_written_as_comes_naturally(run_offline, monkeypatch) -> None:
+    configure('max_rejections = 5\nreport = "a.csv"\n')
+    monkeypatch.setenv("CUSTIMPORT_DELIMITER", "\t")
+    monkeypatch.setenv("CUSTIMPORT_ON_DUPLICATE", " Update")
+    monkeypatch.setenv("CUSTIMPORT_LOG_VALUES", "no")
+
+    found = settings(run_offline)
+
+    names = ("max_rejections", "report", "delimiter", "on_duplicate", "log_values")
+    assert [found[name]["value"] for name in names] == ["5", ["a.csv"], "\t", "update", False]
+
+
 def test_resume_keeps_the_options_of_the_import_whatever_is_configured_now(run, database) -> None:
     rows = "".join(f"Ann,{'x' if n < 6 else ''}{n}@example.com,1990-01-15,Mars/Base\n" for n in range(30))
     Path("customers.csv").write_text(HEADER + rows)

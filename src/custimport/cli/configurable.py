@@ -47,7 +47,8 @@ class Setting:
     """One setting: `name` is its key in custimport.toml.
 
     `minimum` and `maximum` bound numbers, both included; `check` is given a value of the right kind and raises
-    `UsageError` for one that cannot be meant. A setting without an `option` is for the embedded server.
+    `UsageError` for one that cannot be meant. A setting without an `option` is for the embedded server. `number_too`:
+    a text that a file may also give as a whole number.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Setting:
     minimum: float = 0
     maximum: float = float("inf")
     check: Callable[[Any], object] | None = None
+    number_too: bool = False
 
     def __post_init__(self) -> None:
         if self.option == "":
@@ -88,6 +90,7 @@ class Setting:
         elif self.kind is Kind.CHOICE:
             right = isinstance(value, str) and value in self.choices
         else:
+            value = str(value) if self.number_too and type(value) is int else value
             right = isinstance(value, str) and bool(value)
         if not right:
             raise UsageError(f"{_shown(given)} is not {wanted}")
@@ -120,11 +123,13 @@ def _from_text(text: str, kind: Kind) -> Any:
                 return float(text)
     except ValueError:
         return text
+    if kind in {Kind.CHOICE, Kind.YES_OR_NO}:
+        text = text.strip().lower()
     if kind is Kind.YES_OR_NO:
-        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower(), text)
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text, text)
     if kind is Kind.LIST:
         return [item.strip() for item in text.split(LIST_SEPARATOR) if item.strip()]
-    return text.lower() if kind is Kind.CHOICE else text
+    return text
 
 
 def _shown(given: Any) -> str:
@@ -178,7 +183,7 @@ SETTINGS: Final = (
     Setting("embedded_idle_seconds", "when the unused embedded server stops", Kind.NUMBER, option=None),
     Setting("on_duplicate", "what happens to an e-mail that is there already", Kind.CHOICE, choices=tuple(Policy)),
     Setting("if_loaded", "what happens to a file that was loaded before", Kind.CHOICE, choices=tuple(IfLoaded)),
-    Setting("max_rejections", "when a load stops: N or N%", check=RejectionLimit.parse),
+    Setting("max_rejections", "when a load stops: N or N%", check=RejectionLimit.parse, number_too=True),
     Setting("report", "where rejected rows go; {name} is the file's name", Kind.LIST, check=report_format),
     Setting("batch_size", "rows in one write command", Kind.WHOLE_NUMBER, minimum=1, maximum=100_000),
     Setting("retry_for", "seconds to wait for a database that went away", Kind.NUMBER),

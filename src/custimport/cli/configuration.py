@@ -94,7 +94,7 @@ def _of_variables(variables: Mapping[str, str], rank: Rank, origin: str, place: 
     found = {}
     for setting in SETTINGS:
         (name, *_) = setting.environment
-        if setting.name != "uri" and variables.get(name, "").strip():
+        if setting.name != "uri" and variables.get(name):
             with _named(place.format(name)):
                 value = setting.value(variables[name], is_text=True)
             found[setting.name] = Configured(value, rank, origin.format(name))

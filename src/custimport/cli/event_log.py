@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from custimport.errors import (
     CustimportError,
     DatabaseUnavailable,
+    ExitCode,
     Interrupted,
     OutputUnwritable,
     TooManyRejections,
@@ -86,16 +87,20 @@ class EventLog:
         """Write what ended a run: kind and exit code; the message only where it cannot hold any value of a file."""
         if self.logger is None:
             return
-        exit_code = int(error.exit_code) if isinstance(error, CustimportError) else 1
         if isinstance(error, FREE_OF_VALUES) or (self.shows_values and isinstance(error, CustimportError)):
             fields["message"] = error.message
-        self.logger.error("error", error=type(error).__name__, exit_code=exit_code, **fields)
+        self.logger.error("error", error=type(error).__name__, exit_code=exit_code_of(error), **fields)
 
     def bind(self, **fields: Any) -> "EventLog":
         """The same log, with these fields in every event."""
         if self.logger is None:
             return self
         return EventLog(self.logger.bind(**fields), self.shows_values, self.on_standard_error, self.level)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code to which an error leads; 1 for a bug."""
+    return int(ExitCode.SIGINT if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", ExitCode.BUG))
 
 
 NO_LOG: Final = EventLog()
