@@ -1,5 +1,6 @@
 """Commands whose options take their defaults from the configuration; options that every command has."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final
@@ -11,9 +12,9 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from custimport.cli import invocation
 from custimport.cli.boundary import ErrorBoundary
 from custimport.cli.configurable import BY_OPTION
-from custimport.cli.event_log import LogFormat, LogLevel, LogOptions, opened_log
+from custimport.cli.event_log import LogFormat, LogLevel, LogOptions, exit_code_of, opened_log
 from custimport.cli.options import CONFIGURATION_PANEL, LOG_PANEL
-from custimport.errors import CustimportError, ExitCode
+from custimport.errors import ExitCode
 
 
 def _take_config(value: str | None) -> None:
@@ -150,11 +151,12 @@ class ConfiguredContext(typer.Context):
         with opened_log(LogOptions(**under_way.log_options)) as under_way.log:
             try:
                 return super().invoke(callback, *args, **kwargs)
-            except typer.Exit as ending:
-                exit_code = ending.exit_code
+            except (typer.Exit, BrokenPipeError) as ending:
+                # a reader that went away is no error
+                exit_code = getattr(ending, "exit_code", exit_code)
                 raise
             except BaseException as error:
-                exit_code = int(error.exit_code if isinstance(error, CustimportError) else ExitCode.BUG)
+                exit_code = exit_code_of(error)
                 under_way.log.failure(error)
                 raise
             finally:
@@ -179,6 +181,9 @@ class ConfiguredCommands(ErrorBoundary):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options before the command."""
         invocation.begin()
+        if ctx.resilient_parsing:
+            # for the shell a description is one line; Typer would wrap it to the terminal's width
+            os.environ["COLUMNS"] = "10000"
         return super().parse_args(ctx, args)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from custimport.cli import invocation
+from custimport.cli import completion, invocation
 from custimport.cli.customer_formats import write_customers
 from custimport.cli.customer_input import (
     BornAfterOption,
@@ -125,7 +125,10 @@ def update(
     date_of_birth: Annotated[
         str | None, typer.Option("--date-of-birth", metavar="DATE", help="New date of birth, YYYY-MM-DD.")
     ] = None,
-    timezone: Annotated[str | None, typer.Option("--timezone", metavar="ZONE", help="New time zone.")] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", metavar="ZONE", help="New time zone.", autocompletion=completion.time_zones),
+    ] = None,
     replacement: Annotated[
         str | None,
         typer.Option("--replace", metavar="FILE|-", help="All four values, as a JSON object and nothing else."),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from custimport.cli import invocation, session, verifying
+from custimport.cli import completion, invocation, session, verifying
 from custimport.cli.options import DatabaseOption, JsonOption, UriOption, YesOption
 from custimport.cli.render import (
     import_document,
@@ -22,7 +22,12 @@ from custimport.pipeline.reporting import ReportFormat
 app = typer.Typer(no_args_is_help=True, help="The history: what was loaded, what came of it, what was rejected.")
 
 ImportArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The import's id (16 hex digits), or last for the newest.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The import's id (16 hex digits), or last for the newest.",
+        autocompletion=completion.import_ids,
+    ),
 ]
 
 

@@ -41,6 +41,11 @@ def begin() -> Invocation:
     return invocation
 
 
+def adopt(invocation: Invocation) -> None:
+    """Make an invocation the current one of this thread."""
+    _current.set(invocation)
+
+
 def current() -> Invocation:
     """The invocation under way; a fresh one where no command line was read."""
     return _current.get(None) or begin()

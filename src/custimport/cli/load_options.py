@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from custimport.cli import completion
 from custimport.cli.importing import IfLoaded
 from custimport.cli.options import INPUT_PANEL
 from custimport.records import Policy
@@ -61,6 +62,7 @@ ResumeOption = Annotated[
         help="Go on with an interrupted, stopped or stalled import (last: the newest); FILE only if it moved.",
         rich_help_panel=RUN_PANEL,
         show_default=False,
+        autocompletion=completion.resumable_ids,
     ),
 ]
 CheckFirstOption = Annotated[
