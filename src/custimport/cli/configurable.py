@@ -15,7 +15,7 @@ from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.reporting import report_format
 from custimport.pipeline.text import known_encoding
 from custimport.records import Policy
-from custimport.settings import ENVIRONMENT_URI, ENVIRONMENT_URI_FILE
+from custimport.settings import ENVIRONMENT_URI, ENVIRONMENT_URI_FILE, MAX_RECORD_BYTES
 
 ENVIRONMENT_PREFIX: Final = "CUSTIMPORT_"
 ENVIRONMENT_CONFIG: Final = "CUSTIMPORT_CONFIG"
@@ -184,6 +184,11 @@ SETTINGS: Final = (
     Setting("on_duplicate", "what happens to an e-mail that is there already", Kind.CHOICE, choices=tuple(Policy)),
     Setting("if_loaded", "what happens to a file that was loaded before", Kind.CHOICE, choices=tuple(IfLoaded)),
     Setting("max_rejections", "when a load stops: N or N%", check=RejectionLimit.parse, number_too=True),
+    Setting(
+        "stop_on_systematic",
+        "whether a load stops when most of its first rows fail alike: true or false",
+        Kind.YES_OR_NO,
+    ),
     Setting("report", "where rejected rows go; {name} is the file's name", Kind.LIST, check=report_format),
     Setting("batch_size", "rows in one write command", Kind.WHOLE_NUMBER, minimum=1, maximum=100_000),
     Setting("retry_for", "seconds to wait for a database that went away", Kind.NUMBER),
@@ -192,6 +197,9 @@ SETTINGS: Final = (
     Setting("delimiter", "the character between cells, or tab", check=_check_delimiter),
     Setting("quotechar", "the quote character", check=_check_character),
     Setting("date_format", "how dates of birth are written", Kind.LIST, check=_check_date_format),
+    Setting(
+        "max_record_bytes", "a longer line is one rejection", Kind.WHOLE_NUMBER, minimum=1_000, maximum=MAX_RECORD_BYTES
+    ),
     Setting("min_date_of_birth", "the earliest date of birth that is believed", check=_check_day),
     Setting("log_format", "how the log is written", Kind.CHOICE, choices=tuple(LogFormat)),
     Setting("log_file", "where the log goes; standard error without it"),
