@@ -30,8 +30,7 @@ class Status(StrEnum):
     UNDONE = "undone"
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """A row that is not stored, with every reason.
 
     `row` is the record's number, 1-based, header and blank lines not counted; `line` the physical line where it

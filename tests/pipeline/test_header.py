@@ -1,5 +1,6 @@
 """Headers are understood, or refused with what to do."""
 
+from dataclasses import replace
 from time import perf_counter
 
 import pytest
@@ -289,3 +290,20 @@ def test_what_a_report_added_is_not_measured_as_a_cell_of_the_file() -> None:
     report = PLAIN + ",rejection_raw\n'" + longest + ",b,c,d," + "y" * 200_000 + "\n"
 
     assert records(report) == [(1, 2, (longest, "b", "c", "d"))]
+
+
+def test_very_long_rows_make_short_chunks_that_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("custimport.pipeline.parsing.CHUNK_BYTES", 1_000)
+    monkeypatch.setattr("custimport.pipeline.parsing.WINDOW_CHARACTERS", 150)
+    body = "".join(f"{'n' * (number % 90)},b,c,d\n" for number in range(400))
+    content = (PLAIN + "\n" + body).encode()
+
+    expected = [chunk.position for chunk in chunks_of(content, chunk_rows=100)]
+
+    assert len(expected) > 15
+    for block_bytes in (1, 7, 100, 1_000):
+        found = [chunk.position for chunk in chunks_of(content, chunk_rows=100, block_bytes=block_bytes)]
+        assert [replace(position, source_bytes=0) for position in found] == [
+            replace(position, source_bytes=0) for position in expected
+        ]
+    assert [record[0] for record in outcomes(chunks_of(content, chunk_rows=100))] == list(range(1, 401))

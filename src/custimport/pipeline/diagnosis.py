@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from custimport.customer.codes import Code
+from custimport.customer.codes import Code, RowError
 from custimport.customer.date_formats import MAX_DATES, diagnose
 from custimport.customer.dates import Rules
 from custimport.customer.wording import quoted
@@ -35,6 +35,15 @@ class Diagnosis:
         self._widths: Counter[int] = Counter()
         self._blank_fields: Counter[str] = Counter()
         self._without_at_sign = 0
+        # a table: this is asked for every rejection of a file that may have nothing else
+        self._notices: dict[Code, Callable[[Rejection, RowError], None]] = {
+            Code.DATE_INVALID: self._notice_date,
+            Code.TIMEZONE_UNKNOWN: self._notice_zone,
+            Code.TOO_FEW_CELLS: self._notice_width,
+            Code.TOO_MANY_CELLS: self._notice_width,
+            Code.EMAIL_INVALID: self._notice_email,
+            Code.BLANK: self._notice_blank,
+        }
 
     def passing(self, rejections: Iterable[Rejection]) -> Iterator[Rejection]:
         """The same rejections, watched on their way; streams."""
@@ -47,22 +56,28 @@ class Diagnosis:
         """Look at some rejections."""
         for rejection in rejections:
             for error in rejection.errors:
-                match error.code:
-                    case Code.DATE_INVALID:
-                        self._refused_days += 1
-                        if len(self._dates) < MAX_DATES:
-                            self._dates.append(error.value or "")
-                    case Code.TIMEZONE_UNKNOWN if self._zone_rows < MAX_ZONES:
-                        self._zone_rows += 1
-                        self._zones[((error.value or "").strip(), error.hint)] += 1
-                    case Code.TOO_FEW_CELLS | Code.TOO_MANY_CELLS:
-                        self._widths[len(rejection.cells)] += 1
-                    case Code.EMAIL_INVALID:
-                        self._without_at_sign += "@" not in (error.value or "")
-                    case Code.BLANK:
-                        self._blank_fields[error.field or ""] += 1
-                    case _:
-                        pass
+                notice = self._notices.get(error.code)
+                if notice is not None:
+                    notice(rejection, error)
+
+    def _notice_date(self, _rejection: Rejection, error: RowError) -> None:
+        self._refused_days += 1
+        if len(self._dates) < MAX_DATES:
+            self._dates.append(error.value or "")
+
+    def _notice_zone(self, _rejection: Rejection, error: RowError) -> None:
+        if self._zone_rows < MAX_ZONES:
+            self._zone_rows += 1
+            self._zones[((error.value or "").strip(), error.hint)] += 1
+
+    def _notice_width(self, rejection: Rejection, _error: RowError) -> None:
+        self._widths[len(rejection.cells)] += 1
+
+    def _notice_email(self, _rejection: Rejection, error: RowError) -> None:
+        self._without_at_sign += "@" not in (error.value or "")
+
+    def _notice_blank(self, _rejection: Rejection, error: RowError) -> None:
+        self._blank_fields[error.field or ""] += 1
 
     def findings(self, read: int, by_code: Mapping[str, int]) -> list[str]:
         """What is worth saying of `read` rows, rejected as `by_code` counts; one sentence each."""

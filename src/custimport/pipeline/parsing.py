@@ -17,6 +17,7 @@ from custimport.pipeline.resuming import position_within, rows_up_to
 from custimport.pipeline.text import TextReader, escaped, has_undecodable, likely_encoding, undecodable_bytes
 from custimport.records import Header, InputOptions, ParsedRows, Position, Rejection
 from custimport.settings import (
+    CHUNK_BYTES,
     MAX_CELL_CHARACTERS,
     MAX_MULTILINE_RECORD_CHARACTERS,
     MAX_MULTILINE_RECORD_LINES,
@@ -25,6 +26,8 @@ from custimport.settings import (
 
 WINDOW_LINES: Final = 256
 """Lines cut at once by the csv module without a look at each: where one of them is odd, only these are looked at."""
+WINDOW_CHARACTERS: Final = 1024 * 1024
+"""Fewer lines are cut at once where they are long."""
 
 
 class Content(Protocol):
@@ -181,18 +184,20 @@ class _Parser:
         self._sample = b""
 
     def chunks(self, chunk_rows: int) -> Iterator[ParsedRows]:
-        """The records in file order, `chunk_rows` in each chunk but the last; streams.
+        """The records in file order, `chunk_rows` in each chunk but the last, fewer where they are very long; streams.
 
         Where the input fails, the records before that place come first, and then the error.
         """
         rows = _Rows()
         end = Position()
+        last_byte = self._window.content_bytes + CHUNK_BYTES
         try:
             while self._read_into(rows, chunk_rows, end.row):
-                if len(rows) == chunk_rows:
-                    end = self._position(end.row + chunk_rows)
+                if len(rows) == chunk_rows or (rows and self._window.content_bytes >= last_byte):
+                    end = self._position(end.row + len(rows))
                     yield _chunk(rows, end)
                     rows = _Rows()
+                    last_byte = self._window.content_bytes + CHUNK_BYTES
         except InputUnreadable:
             if len(rows):
                 yield _chunk(rows, self._position_within(rows, end))
@@ -202,7 +207,7 @@ class _Parser:
 
     def _read_into(self, rows: _Rows, chunk_rows: int, rows_before: int) -> bool:
         """Adds some records to the chunk, at most `chunk_rows` in all; false at the end of the file."""
-        window = self._window.peek(min(WINDOW_LINES, chunk_rows - len(rows)))
+        window = self._window.peek(min(WINDOW_LINES, chunk_rows - len(rows)), WINDOW_CHARACTERS)
         records = self._cut_all(window) if window else []
         if records is None:
             self._cut_each(len(window), rows, rows_before)

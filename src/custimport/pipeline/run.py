@@ -65,10 +65,19 @@ class Tally:
             raise AssertionError(f"the balance does not hold up to row {settled.position.row}: {settled.counts}")
         self.counts += settled.counts
         self.position = settled.position
-        for rejection in settled.rejections:
-            self.by_code.update({error.code.value for error in rejection.errors})
+        self.by_code.update(codes_of(settled.rejections))
         if self.counts.read != self.position.row:
             raise AssertionError(f"{self.counts.read} rows are counted, but row {self.position.row} is the last one")
+
+
+def codes_of(rejections: Iterable[Rejection]) -> Iterator[str]:
+    """The codes of every rejection, each once."""
+    for rejection in rejections:
+        errors = rejection.errors
+        if len(errors) == 1:
+            yield errors[0].code
+        else:
+            yield from {error.code for error in errors}
 
 
 class Journal(Protocol):
@@ -197,7 +206,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
             status=status,
             on_duplicate=job.policy,
             rows=tally.counts,
-            rejected_by_code=dict(sorted(tally.by_code.items())),
+            rejected_by_code={str(code): rows for code, rows in sorted(tally.by_code.items())},
             ignored_columns=parsed.header.ignored,
             warnings=tuple(warnings),
             findings=tuple(diagnosis.findings(tally.counts.read, tally.by_code)),

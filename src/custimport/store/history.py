@@ -105,7 +105,7 @@ def balance(tally: Progress) -> Document:
     """What a checkpoint is in the history document."""
     return {
         "rows": asdict(tally.counts),
-        "rejected_by_code": dict(sorted(tally.by_code.items())),
+        "rejected_by_code": {str(code): rows for code, rows in sorted(tally.by_code.items())},
         "checkpoint": asdict(tally.position),
     }
 
