@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from custimport.cli import completion, invocation
 from custimport.cli.customer_formats import write_customers
 from custimport.cli.customer_input import (
     BornAfterOption,
@@ -123,7 +124,10 @@ def update(
     date_of_birth: Annotated[
         str | None, typer.Option("--date-of-birth", metavar="DATE", help="New date of birth, YYYY-MM-DD.")
     ] = None,
-    timezone: Annotated[str | None, typer.Option("--timezone", metavar="ZONE", help="New time zone.")] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", metavar="ZONE", help="New time zone.", autocompletion=completion.time_zones),
+    ] = None,
     replacement: Annotated[
         str | None,
         typer.Option("--replace", metavar="FILE|-", help="All four values, as a JSON object and nothing else."),
@@ -155,6 +159,7 @@ def update(
                 raise rejected(errors, chosen)
             case CustomerChanged(document, fields):
                 print_one(document, chosen)
+                invocation.current().log.info("customer updated", customer_id=str(document["_id"]), fields=list(fields))
                 note(f"changed: {', '.join(fields)}" if fields else "unchanged: the customer has these values already")
 
 
@@ -181,6 +186,8 @@ def delete(
             customers.refuse_unfinished(found)
         confirm(deletion_question(found), yes=yes)
         customers.delete(found, force=force)
+    ids = [str(document["_id"]) for document in found]
+    invocation.current().log.info("customers deleted", customer_ids=ids)
     if json_short:
         print_deleted(found)
     note(f"deleted {counted(len(found))}", quiet=quiet or json_short)

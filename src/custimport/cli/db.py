@@ -1,6 +1,5 @@
 """`custimport db`: the database itself, and the embedded server."""
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +19,7 @@ def status(uri: UriOption = None, database: DatabaseOption = None, json: JsonOpt
     Example: custimport db status
     """
     with session.open_store(uri, database) as store:
-        _show(session.database_status(store, os.environ), json=json)
+        _show(session.database_status(store), json=json)
 
 
 @app.command()
@@ -46,7 +45,7 @@ def uri_(
 
     Example: mongosh "$(custimport db uri)"
     """
-    found = session.shown_uri(uri, database, os.environ, show_password=show_password)
+    found = session.shown_uri(uri, database, show_password=show_password)
     if json:
         print_json({"uri": found})
     else:
@@ -59,7 +58,7 @@ def start(json: JsonOption = False) -> None:
 
     Example: custimport db start
     """
-    _show(session.start_embedded(os.environ), json=json)
+    _show(session.start_embedded(), json=json)
 
 
 @app.command()
@@ -71,7 +70,7 @@ def stop(
 
     Example: custimport db stop
     """
-    was_running = session.stop_embedded(os.environ, force=force)
+    was_running = session.stop_embedded(force=force)
     if json:
         print_json({"stopped": was_running})
     else:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import typer
 
+from custimport.cli import invocation
+from custimport.cli.event_log import NO_LOG
 from custimport.cli.terminal import note, print_json, shown, shown_value
 from custimport.errors import OutputUnwritable
 from custimport.pipeline.reports import plain_name
@@ -47,6 +49,8 @@ def detach(log: Path, *, json: bool, quiet: bool) -> Announce:
     process = os.fork()
     if process:
         os.close(writing)
+        # the other process writes the log
+        invocation.current().log = NO_LOG
         _leave(Background(process, log, log_start_bytes), reading, json=json, quiet=quiet)
     os.close(reading)
     os.setsid()

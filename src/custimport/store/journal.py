@@ -88,6 +88,7 @@ class ImportJournal:
                     "columns": list(header.columns),
                     "delimiter": header.delimiter,
                     "ignored_columns": list(header.ignored),
+                    "retry_of": header.retry_of,
                     **balance(tally),
                     "lease": self._lease,
                 }
@@ -162,6 +163,7 @@ class ImportJournal:
             "status": summary.status.value,
             "exit_code": int(exit_code),
             "warnings": list(summary.warnings),
+            "findings": list(summary.findings),
             "reports": list(summary.reports),
             "finished_at": summary.finished_at,
             "elapsed_seconds": summary.elapsed_seconds,

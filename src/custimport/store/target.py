@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from custimport.credentials import EXAMPLE, holds_secret
+from custimport.dotenv import read_dotenv
 from custimport.errors import DatabaseUnavailable, UsageError
 from custimport.settings import DEFAULT_DATABASE, ENVIRONMENT_EMBEDDED, ENVIRONMENT_URI, ENVIRONMENT_URI_FILE
 
@@ -47,25 +48,43 @@ class Target:
         return f"{scheme}://{hosts}"
 
 
+@dataclass(frozen=True, slots=True)
+class NamedUri:
+    """A URI, which setting gave it, and the file that holds it, if one does."""
+
+    uri: str = field(repr=False)
+    origin: str
+    file: Path | None = None
+
+
 def resolve_target(
-    uri: str | None, database: str | None, environment: Mapping[str, str], working_folder: Path
+    uri: str | None,
+    database: str | None,
+    environment: Mapping[str, str],
+    working_folder: Path,
+    configured: NamedUri | None = None,
 ) -> Target:
-    """The target that option, environment, `.env` or, with none of them, the embedded server gives.
+    """The target that option, environment, `.env`, configuration or, with none of them, the embedded server gives.
 
     Raises `UsageError` for a URI or a name that cannot be one, `DatabaseUnavailable` if none is given and
     CUSTIMPORT_EMBEDDED=never forbids the embedded server.
     """
-    found, origin, file = _find_uri(uri, environment, working_folder)
-    if found is None:
+    named = _find_uri(uri, environment, working_folder) or configured
+    if named is None:
         if environment.get(ENVIRONMENT_EMBEDDED, "").strip().lower() == "never":
             raise DatabaseUnavailable(
                 f"no MongoDB is named, and {ENVIRONMENT_EMBEDDED}=never forbids the embedded one",
                 hint=f"give --uri mongodb://HOST:27017, or set {ENVIRONMENT_URI[0]}",
             )
         return Target(None, _checked_name(database or DEFAULT_DATABASE), "embedded")
-    of_the_uri = _database_of(found, origin)
-    warning = "" if file is None else _exposure(file, found)
-    return Target(found, _checked_name(database or of_the_uri), origin, warning)
+    of_the_uri = _database_of(named.uri, named.origin)
+    warning = "" if named.file is None else _exposure(named.file, named.uri)
+    return Target(named.uri, _checked_name(database or of_the_uri), named.origin, warning)
+
+
+def names_database(uri: str) -> bool:
+    """Whether the URI itself says which database to use."""
+    return bool(uri.partition("://")[2].partition("?")[0].partition("/")[2])
 
 
 def _checked_name(database: str) -> str:
@@ -82,28 +101,30 @@ def _authority(after_scheme: str) -> str:
     return after_scheme.partition("?")[0].partition("/")[0]
 
 
-def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> tuple[str | None, str, Path | None]:
-    """The URI, which setting gave it, and the file that holds it."""
+def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> NamedUri | None:
     if uri:
-        return uri.strip(), "--uri", None
-    for name in ENVIRONMENT_URI:
-        if named := environment.get(name, "").strip():
-            return named, f"environment variable {name}", None
-    path = environment.get(ENVIRONMENT_URI_FILE)
-    if path:
-        try:
-            text = Path(path).read_text(encoding="utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which cannot be read: {error}") from error
-        if not text:
-            raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which is empty")
-        return text, f"file {path}", Path(path)
+        return NamedUri(uri.strip(), "--uri")
     dotenv = folder / ".env"
-    settings_file = _dotenv(dotenv)
-    for name in ENVIRONMENT_URI:
-        if settings_file.get(name):
-            return settings_file[name], "file .env", dotenv
-    return None, "", None
+    for values, origin, file in (
+        (environment, "environment variable {}", None),
+        (read_dotenv(dotenv), "file .env", dotenv),
+    ):
+        for name in ENVIRONMENT_URI:
+            if named := values.get(name, "").strip():
+                return NamedUri(named, origin.format(name), file)
+        if path := values.get(ENVIRONMENT_URI_FILE):
+            return NamedUri(_content(path), f"file {path}", Path(path))
+    return None
+
+
+def _content(path: str) -> str:
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which cannot be read: {error}") from error
+    if not text:
+        raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which is empty")
+    return text
 
 
 def _exposure(file: Path, uri: str) -> str:
@@ -114,31 +135,6 @@ def _exposure(file: Path, uri: str) -> str:
         return ""
     what = "read" if mode & READABLE_BY_OTHERS else "change"
     return f"{file} holds a password, and others may {what} it: chmod 600 {shlex.quote(str(file))}"
-
-
-def _dotenv(path: Path) -> dict[str, str]:
-    """The assignments of a `.env` file: NAME=value lines, optional quotes, optional `export`, # comments."""
-    try:
-        # a byte order mark would hide the first name, and the data would go to the embedded server
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    values = {}
-    for line in lines:
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and not name.startswith("#"):
-            values[name.strip()] = _unquoted(value.strip())
-    return values
-
-
-def _unquoted(value: str) -> str:
-    """The value without its quotes, or without the comment behind it."""
-    quote = value[:1]
-    if quote and quote in "'\"" and quote in value[1:]:
-        return value[1:].partition(quote)[0]
-    return value.partition(" #")[0].rstrip()
 
 
 def _database_of(uri: str, origin: str) -> str:
