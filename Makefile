@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs test-faults coverage bench bench-quick clean
+.PHONY: help demo test lint format docs test-faults fuzz coverage bench bench-quick clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -40,17 +40,20 @@ lint: $(STAMP) ## format, style, types, import layers, generated docs
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@report=$$($(BIN)/lint-imports 2>&1) || { echo "$$report"; exit 1; }
-	@$(BIN)/cog --check -I docs docs/cli.md docs/rejections.md
+	@$(BIN)/cog --check -I docs docs/cli.md docs/configuration.md docs/rejections.md
 
 format: $(STAMP) ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 docs: $(STAMP) ## write the generated parts of docs/ again
-	@$(BIN)/cog -r -I docs docs/cli.md docs/rejections.md
+	@$(BIN)/cog -r -I docs docs/cli.md docs/configuration.md docs/rejections.md
 
 test-faults: $(STAMP) ## many rounds of kills, outages and full disks (ROUNDS=50)
 	@CUSTIMPORT_FAULT_ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest tests/faults
+
+fuzz: $(STAMP) ## arbitrary files through reader, parser and rules (EXAMPLES=20000)
+	@CUSTIMPORT_FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/pytest -n 2 tests/fuzz
 
 coverage: $(STAMP) ## run the tests and say which lines they miss
 	@$(BIN)/pytest -n 2 --cov --cov-report=term-missing:skip-covered $(TESTS)

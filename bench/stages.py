@@ -31,7 +31,7 @@ def read(path: Path) -> None:
 
 def cut_lines(path: Path) -> None:
     with open_source(str(path)) as source:
-        for _ in TextReader(source.blocks(), None, MAX_RECORD_BYTES).lines():
+        for _ in TextReader(source.name, source.blocks(), None, MAX_RECORD_BYTES).lines():
             pass
 
 

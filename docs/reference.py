@@ -7,6 +7,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from custimport.cli.app import app
+from custimport.cli.configurable import SETTINGS
 from custimport.customer.codes import CATALOGUE
 
 
@@ -35,6 +36,17 @@ def command_reference() -> str:
         title = " ".join(("custimport", *words))
         parts.append(f"## `{title}`\n\n```text\n{help_of(words)}\n```\n")
     return "\n".join(parts)
+
+
+def settings_reference() -> str:
+    """The table of docs/configuration.md."""
+    rows = ["| key | option | variable | holds |", "|---|---|---|---|"]
+    for setting in SETTINGS:
+        option = f"`{setting.option}`" if setting.option else ""
+        variables = ", ".join(f"`{name}`" for name in setting.environment)
+        choices = f": {', '.join(f'`{choice}`' for choice in setting.choices)}" if setting.choices else ""
+        rows.append(f"| `{setting.name}` | {option} | {variables} | {_cell(setting.meaning)}{choices} |")
+    return "\n".join(rows)
 
 
 def rejection_reference() -> str:

@@ -6,7 +6,12 @@ sample=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 # A folder of its own and no settings: neither a .env file nor a variable may lead the demo to another server.
 cd "$1"
-unset CUSTIMPORT_MONGODB_URI MONGODB_URI CUSTIMPORT_MONGODB_URI_FILE CUSTIMPORT_EMBEDDED
+for name in MONGODB_URI $(env | sed -n 's/^\(CUSTIMPORT_[A-Z_]*\)=.*/\1/p'); do
+    case $name in
+    CUSTIMPORT_MONGOD | CUSTIMPORT_DATA_DIR) ;;
+    *) unset "$name" ;;
+    esac
+done
 ln -sf "$sample/customers.csv" customers.csv
 
 step() {

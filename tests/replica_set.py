@@ -13,7 +13,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.mongod import MONGOD
+from tests.mongod import MONGOD, free_port
 
 MEMBERS = 3
 ELECTION_TIMEOUT_MS = 1_000
@@ -73,16 +73,10 @@ class ReplicaSet:
         return int(primary[1])
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def running_replica_set() -> Iterator[ReplicaSet]:
     """A fresh replica set with a primary."""
-    members = ReplicaSet(Path(tempfile.mkdtemp(prefix="ci-", dir="/tmp")), [_free_port() for _ in range(MEMBERS)])
+    members = ReplicaSet(Path(tempfile.mkdtemp(prefix="ci-", dir="/tmp")), [free_port() for _ in range(MEMBERS)])
     try:
         for port in members.ports:
             members.start(port)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from custimport.customer.codes import RowError
+from custimport.settings import MAX_RECORD_BYTES
 
 
 class Policy(StrEnum):
@@ -29,8 +30,7 @@ class Status(StrEnum):
     UNDONE = "undone"
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """A row that is not stored, with every reason.
 
     `row` is the record's number, 1-based, header and blank lines not counted; `line` the physical line where it
@@ -183,7 +183,7 @@ class Header:
     `columns`: every column name, equal ones made unique as `name#2`; `field_positions`: for each of the four
     fields, in the order of `custimport.customer.FIELDS`, the 0-based index of its column; `ignored`: names of columns
     nobody asked for; `is_report`: some column's name starts with `rejection_`, the file is a rejection report loaded
-    again.
+    again; `retry_of`: the import (16 hex digits) whose report it is, if it says so.
     """
 
     columns: tuple[str, ...]
@@ -191,6 +191,7 @@ class Header:
     delimiter: str
     ignored: tuple[str, ...] = ()
     is_report: bool = False
+    retry_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +204,15 @@ class InputOptions:
     quotechar: str = '"'
     date_formats: tuple[str, ...] = ()
     min_date_of_birth: date = date(1900, 1, 1)
+    max_record_bytes: int = MAX_RECORD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
     """What is said of one import when it ends, and what `imports show` repeats (contract.md, "Summary").
 
-    `bytes` and `sha256` are of the file as it lies on disk; None where it was not read to the end.
+    `findings`: what many of the rejections have in common, and what would help, a sentence each. `bytes` and `sha256`
+    are of the file as it lies on disk; None where it was not read to the end.
     """
 
     import_id: str | None
@@ -222,6 +225,7 @@ class ImportSummary:
     rejected_by_code: Mapping[str, int]
     ignored_columns: Sequence[str]
     warnings: Sequence[str]
+    findings: Sequence[str]
     reports: Sequence[str]
     started_at: datetime
     finished_at: datetime | None

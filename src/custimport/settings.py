@@ -19,6 +19,9 @@ MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
 
 With every byte escaped and shown twice its rejection still fits into a document of 16 MB."""
 
+CHUNK_BYTES: Final = 8 * 1024 * 1024
+"""Content after which a chunk of rows ends though it has few: rows of two megabytes would fill the memory."""
+
 # Pipeline -----------------------------------------------------------------------------------------------
 
 BATCH_ROWS: Final = 2_000

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from custimport.customer.codes import RowError
 from custimport.customer.emails import stored_email
+from custimport.customer.hints import ABBREVIATIONS
 from custimport.customer.timezones import stored_timezone, timezone_names
 
 
@@ -25,6 +26,16 @@ def hint_of(found: object) -> str | None:
         ("europe/london", "Europe/London"),
         ("America/New York", "America/New_York"),
         ("Amercia/New_York", "America/New_York"),
+        ("PST", "America/Los_Angeles"),
+        ("cest", "CET"),
+        ("UTC+2", "Etc/GMT-2"),
+        ("+02:00", "Etc/GMT-2"),
+        ("-0500", "Etc/GMT+5"),
+        ("GMT -11", "Etc/GMT+11"),
+        ("UTC-0", "Etc/UTC"),
+        ("UTC+5:30", None),
+        ("UTC-13", None),
+        ("IST", None),
         ("Mars/Base", None),
         ("x" * 1_000_000, None),
     ],
@@ -48,6 +59,11 @@ def test_a_zone_is_suggested(text: str, meant: str | None) -> None:
 )
 def test_an_address_is_suggested(text: str, meant: str | None) -> None:
     assert hint_of(stored_email(text)) == (f"perhaps {meant}" if meant else None)
+
+
+def test_every_abbreviation_stands_for_a_zone_and_is_none_itself() -> None:
+    assert set(ABBREVIATIONS.values()) <= timezone_names()
+    assert not {abbreviation.upper() for abbreviation in ABBREVIATIONS} & timezone_names()
 
 
 near_zones = st.builds(

@@ -1,5 +1,6 @@
 """Headers are understood, or refused with what to do."""
 
+from dataclasses import replace
 from time import perf_counter
 
 import pytest
@@ -142,8 +143,19 @@ def test_one_bad_byte_costs_one_row_and_the_summary_suggests_an_encoding() -> No
         ("e", "f", "g", "h"),
     ]
     assert found[1][3] == r"Bob M\xFCller,b,c,d"
-    assert any("--encoding cp1252" in warning for warning in parsed.warnings)
+    assert parsed.encoding_advice() == "likely cp1252: add --encoding cp1252"
     assert outcomes(chunks_of(content, encoding="cp1252"))[2][2] == ("Zoë", "b", "c", "d")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_an_encoding_that_leaves_the_byte_order_to_a_mark_needs_one(encoding: str) -> None:
+    text = PLAIN + "\na,b,c,d\n"
+
+    assert outcomes(chunks_of(text.encode(encoding), encoding=encoding))[0][2] == ("a", "b", "c", "d")
+    with pytest.raises(InputUnreadable) as refused:
+        chunks_of(text.encode(f"{encoding}-le"), encoding=encoding)
+    assert f"--encoding {encoding}-le" in refused.value.hint
+    assert outcomes(chunks_of(text.encode(f"{encoding}-le"), encoding=f"{encoding}-le"))[0][2] == ("a", "b", "c", "d")
 
 
 def test_a_header_in_another_encoding_is_refused_with_the_option() -> None:
@@ -153,13 +165,12 @@ def test_a_header_in_another_encoding_is_refused_with_the_option() -> None:
     assert "--encoding cp1252" in refused.value.hint
 
 
-def test_a_line_beyond_any_record_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custimport.pipeline.parsing.MAX_RECORD_BYTES", 100)
+def test_a_line_beyond_any_record_is_one_rejection() -> None:
     for end in ("\n", "\r\n", "\r"):
         text = (PLAIN + "\na,b,c,d\n" + "x" * 5000 + "\ne,f,g,h\n").replace("\n", end)
         for block_bytes in (1, 64, 10_000):
             source = Blocks(text.encode(), block_bytes)
-            found = outcomes(list(parse(source, InputOptions(), 10).chunks))
+            found = outcomes(list(parse(source, InputOptions(max_record_bytes=100), 10).chunks))
             assert [(record[0], record[1]) for record in found] == [(1, 2), (2, 3), (3, 4)], (end, block_bytes)
             assert found[1][2] == "cell-too-large"
 
@@ -188,11 +199,27 @@ def test_a_separator_that_is_the_quote_character_is_not_taken() -> None:
     assert [record[2] for record in records('sep="\n' + PLAIN + "\na,b,c,d\n")] == [("a", "b", "c", "d")]
 
 
-def test_a_header_beyond_any_line_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custimport.pipeline.parsing.MAX_RECORD_BYTES", 100)
+def test_a_header_beyond_any_line_is_refused() -> None:
+    content = (PLAIN + "," + "x" * 100 + "\na,b,c,d,e\n").encode()
 
-    with pytest.raises(InputUnreadable, match="the header has more than 100 characters"):
-        records(PLAIN + "," + "x" * 100 + "\na,b,c,d,e\n")
+    with pytest.raises(InputUnreadable, match="the header has more than 100 bytes"):
+        chunks_of(content, max_record_bytes=100)
+
+
+@pytest.mark.parametrize(("letters", "code"), [(47, None), (48, "cell-too-large")])
+def test_a_line_is_measured_in_bytes_whatever_its_encoding(letters: int, code: str | None) -> None:
+    text = f"{PLAIN}\na,b,c,{'é' * letters}\n"
+
+    for encoding in ("utf-8", "cp1252"):
+        ((_, _, found, *_),) = outcomes(chunks_of(text.encode(encoding), encoding=encoding, max_record_bytes=100))
+        assert found == (code or ("a", "b", "c", "é" * letters))
+
+
+def test_a_record_of_several_lines_is_no_longer_than_a_line_may_be() -> None:
+    text = f'{PLAIN}\na,b,c,"{"x" * 60}\n{"y" * 60}"\ne,f,g,h\n'
+
+    assert [record[2] for record in outcomes(chunks_of(text.encode()))][1] == ("e", "f", "g", "h")
+    assert outcomes(chunks_of(text.encode(), max_record_bytes=100))[0][2] == "unclosed-quote"
 
 
 @pytest.mark.parametrize("columns", ["a," * 50_000, "".join(f"{n}," for n in range(50_000))])
@@ -233,10 +260,7 @@ def test_two_byte_order_marks_are_dropped_with_a_warning(block_bytes: int) -> No
 
 @pytest.mark.parametrize("extra", range(4))
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_where_a_line_is_cut_does_not_depend_on_blocks_and_neighbours(
-    monkeypatch: pytest.MonkeyPatch, extra: int, end: str
-) -> None:
-    monkeypatch.setattr("custimport.pipeline.parsing.MAX_RECORD_BYTES", 100)
+def test_where_a_line_is_cut_does_not_depend_on_blocks_and_neighbours(extra: int, end: str) -> None:
     text = "\n".join([PLAIN, "a,b,c," + "d" * (94 + extra), "x" * 500, "e,f,g,h", ""]).replace("\n", end).encode()
 
     expected = [
@@ -245,7 +269,7 @@ def test_where_a_line_is_cut_does_not_depend_on_blocks_and_neighbours(
         (3, ("e", "f", "g", "h")),
     ]
     for block_bytes in (1, 7, 101, 102, 10_000):
-        found = outcomes(list(parse(Blocks(text, block_bytes), InputOptions(), 10).chunks))
+        found = outcomes(list(parse(Blocks(text, block_bytes), InputOptions(max_record_bytes=100), 10).chunks))
         assert [(record[0], record[2]) for record in found] == expected
 
 
@@ -266,3 +290,20 @@ def test_what_a_report_added_is_not_measured_as_a_cell_of_the_file() -> None:
     report = PLAIN + ",rejection_raw\n'" + longest + ",b,c,d," + "y" * 200_000 + "\n"
 
     assert records(report) == [(1, 2, (longest, "b", "c", "d"))]
+
+
+def test_very_long_rows_make_short_chunks_that_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("custimport.pipeline.parsing.CHUNK_BYTES", 1_000)
+    monkeypatch.setattr("custimport.pipeline.parsing.WINDOW_CHARACTERS", 150)
+    body = "".join(f"{'n' * (number % 90)},b,c,d\n" for number in range(400))
+    content = (PLAIN + "\n" + body).encode()
+
+    expected = [chunk.position for chunk in chunks_of(content, chunk_rows=100)]
+
+    assert len(expected) > 15
+    for block_bytes in (1, 7, 100, 1_000):
+        found = [chunk.position for chunk in chunks_of(content, chunk_rows=100, block_bytes=block_bytes)]
+        assert [replace(position, source_bytes=0) for position in found] == [
+            replace(position, source_bytes=0) for position in expected
+        ]
+    assert [record[0] for record in outcomes(chunks_of(content, chunk_rows=100))] == list(range(1, 401))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -179,3 +180,25 @@ def test_hostile_quotes_cost_linear_time(monkeypatch: pytest.MonkeyPatch, line: 
 
     assert found[-1][0] == len(found)
     assert characters < 4 * len(content) + 10_000
+
+
+def test_memory_is_flat_however_long_the_rows_are() -> None:
+    class Endless:
+        name = "test.csv"
+        bytes_read = 0
+
+        def blocks(self) -> Iterator[bytes]:
+            yield (HEADER.strip() + ",a" * 15 + "\n").encode()
+            for _ in range(60):
+                yield b"A,a@x.org,1990-01-15,UTC"
+                for _ in range(15):
+                    yield b"," + b"x" * 120_000
+                yield b"\n"
+
+    tracemalloc.start()
+    rows = sum(len(chunk.numbers) for chunk in parse(Endless(), InputOptions(), 4_000).chunks)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert rows == 60
+    assert peak_bytes < 50 * 1024 * 1024

@@ -37,6 +37,7 @@ SUMMARY = ImportSummary(
     rejected_by_code={"blank": 2},
     ignored_columns=("note",),
     warnings=("a warning",),
+    findings=("a finding",),
     reports=("r.csv",),
     started_at=STARTED,
     finished_at=STARTED.astimezone(timezone(timedelta(hours=2))),
@@ -107,7 +108,8 @@ def test_csv_gives_every_cell_and_column_back(rejections: list[Rejection], colum
         width = len(columns)
         kept = list(given_rejection.cells[:width])
         assert cells[:width] == kept + [""] * (width - len(kept))
-        line, number, codes, _reasons, extra, raw = cells[width:]
+        line, number, codes, _reasons, extra, raw, import_id = cells[width:]
+        assert import_id == SUMMARY.import_id
         assert (int(number), int(line)) == (given_rejection.row, given_rejection.line)
         assert codes.split(" ") == list(dict.fromkeys(error.code.value for error in given_rejection.errors))
         assert (json.loads(extra) if extra else []) == list(given_rejection.cells[width:])
@@ -167,8 +169,8 @@ def test_csv_is_utf8_with_a_mark_commas_and_crlf() -> None:
 
     assert report.decode("utf-8") == (
         "\ufefffull_name,email,date_of_birth,timezone,rejection_line,rejection_row,rejection_codes,"
-        "rejection_reasons,rejection_extra_cells,rejection_raw\r\n"
-        'é,"x,y","a""b",,9,7,blank,email: is empty,,\r\n'
+        "rejection_reasons,rejection_extra_cells,rejection_raw,rejection_import\r\n"
+        'é,"x,y","a""b",,9,7,blank,email: is empty,,,00112233aabbccdd\r\n'
     )
 
 
@@ -270,6 +272,7 @@ def test_a_summary_has_the_keys_and_the_order_of_the_contract() -> None:
         ("rejected_by_code", {"blank": 2}),
         ("ignored_columns", ["note"]),
         ("warnings", ["a warning"]),
+        ("findings", ["a finding"]),
         ("reports", ["r.csv"]),
         ("started_at", "2026-03-01T12:00:00.123Z"),
         ("finished_at", "2026-03-01T12:00:00.123Z"),

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from custimport.cli import customers, db, imports, load
-from custimport.cli.boundary import ErrorBoundary
+from custimport.cli import config, customers, db, imports, load
+from custimport.cli.configured import ConfiguredCommands
 
 app = typer.Typer(
     name="custimport",
-    cls=ErrorBoundary,
+    cls=ConfiguredCommands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -21,6 +21,7 @@ app.command()(load.check)
 app.add_typer(imports.app, name="imports")
 app.add_typer(customers.app, name="customers")
 app.add_typer(db.app, name="db")
+app.add_typer(config.app, name="config")
 
 
 def _show_version(value: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from custimport.cli import completion
 from custimport.cli.options import OutputFormat
 from custimport.cli.terminal import warning
 from custimport.customer import FIELDS
@@ -30,7 +31,14 @@ NameFilterOption = Annotated[
     typer.Option("--name", metavar="PART", help="Name holds PART, in any case.", rich_help_panel=FILTER_PANEL),
 ]
 TimezoneFilterOption = Annotated[
-    str | None, typer.Option("--timezone", metavar="ZONE", help="This time zone.", rich_help_panel=FILTER_PANEL)
+    str | None,
+    typer.Option(
+        "--timezone",
+        metavar="ZONE",
+        help="This time zone.",
+        rich_help_panel=FILTER_PANEL,
+        autocompletion=completion.time_zones,
+    ),
 ]
 BornAfterOption = Annotated[
     str | None,
@@ -47,7 +55,11 @@ BornBeforeOption = Annotated[
 ImportFilterOption = Annotated[
     str | None,
     typer.Option(
-        "--import", metavar="ID", help="Created by this import; last is the newest.", rich_help_panel=FILTER_PANEL
+        "--import",
+        metavar="ID",
+        help="Created by this import; last is the newest.",
+        rich_help_panel=FILTER_PANEL,
+        autocompletion=completion.import_ids,
     ),
 ]
 SortOption = Annotated[

@@ -9,7 +9,7 @@ import typer
 from custimport.cli.customer_formats import customer_json, write_customers
 from custimport.cli.customer_table import counted, customer_in_words, print_customer, print_customers
 from custimport.cli.options import OutputFormat
-from custimport.cli.terminal import json_text, note, shown_value
+from custimport.cli.terminal import exact_output, json_text, note, shown_value
 from custimport.customer.codes import RowError
 from custimport.errors import ExitCode
 from custimport.pipeline.reporting import error_document
@@ -24,7 +24,7 @@ NAMED_IN_QUESTION: Final = 5
 def print_page(page: CustomerPage, chosen: OutputFormat) -> None:
     """Print one page; a table tells in its last line which page it is."""
     if chosen is not OutputFormat.TABLE:
-        write_customers(page.documents, sys.stdout, chosen, total=page.total, page=page.number, limit=page.limit)
+        write_customers(page.documents, exact_output(), chosen, total=page.total, page=page.number, limit=page.limit)
         return
     print_customers(page.documents)
     if page.documents:
@@ -38,7 +38,7 @@ def print_page(page: CustomerPage, chosen: OutputFormat) -> None:
 def print_all(documents: Iterable[Document], chosen: OutputFormat) -> None:
     """Print all customers as they come."""
     if chosen is not OutputFormat.TABLE:
-        write_customers(documents, sys.stdout, chosen)
+        write_customers(documents, exact_output(), chosen)
         return
     count = print_customers(documents)
     _print_text(counted(count) if count else "no customers")
@@ -52,7 +52,7 @@ def print_one(document: Document, chosen: OutputFormat) -> None:
         case OutputFormat.JSON:
             _print_text(json_text(customer_json(document), indent=2))
         case _:
-            write_customers([document], sys.stdout, chosen)
+            write_customers([document], exact_output(), chosen)
 
 
 def print_deleted(documents: Sequence[Document]) -> None:
@@ -74,7 +74,7 @@ def rejected(errors: Sequence[RowError], chosen: OutputFormat) -> typer.Exit:
         place = f"{error.field}: " if error.field else ""
         note(f"error: {place}{shown_value(error.message)} [{error.code}]")
         if error.hint:
-            note(f"  {error.hint}")
+            note(f"  {shown_value(error.hint)}")
     note("nothing was changed")
     return typer.Exit(int(ExitCode.DATA_REJECTED))
 

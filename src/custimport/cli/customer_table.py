@@ -55,7 +55,7 @@ def customer_in_words(document: Document) -> str:
 def stamp_in_words(stamp: Mapping[str, Any]) -> str:
     """Which row of which import it was, or which command of whom."""
     if "import_id" in stamp:
-        return f"import {stamp['import_id']}, row {stamp['row']}"
+        return f"import {stamp['import_id']}, row {_cell(stamp['row'])}"
     if "user" in stamp:
         return f"{_cell(stamp.get('command'))} by {_cell(stamp['user'])} on {_cell(stamp.get('host'))}"
     return _cell(stamp.get("command", stamp))
@@ -73,7 +73,7 @@ def _table(documents: Sequence[Document], width: int) -> Table:
         table.add_column("id", overflow="fold", max_width=24)
         table.add_column("customer", overflow="fold")
         for customer in customers:
-            table.add_row(customer["id"], Text("\n".join(_cell(customer[name]) for name in _MIDDLE[1:])))
+            table.add_row(Text(_cell(customer["id"])), Text("\n".join(_cell(customer[name]) for name in _MIDDLE[1:])))
         return table
     columns = _WIDE if width >= WIDE_FROM_COLUMNS else _MIDDLE
     for name in columns:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from custimport.cli import completion, invocation
 from custimport.cli.customer_formats import write_customers
 from custimport.cli.customer_history import history_document, history_lines
 from custimport.cli.customer_input import (
@@ -29,7 +30,7 @@ from custimport.cli.customer_table import counted
 from custimport.cli.options import DatabaseOption, JsonOption, OutputFormat, QuietOption, UriOption, YesOption
 from custimport.cli.output_file import finished_file
 from custimport.cli.session import confirm, open_store
-from custimport.cli.terminal import note, print_json
+from custimport.cli.terminal import exact_output, note, print_json, shown_value
 from custimport.errors import UsageError
 from custimport.settings import DEFAULT_PAGE_ROWS
 from custimport.store.selection import parsed_order
@@ -151,7 +152,10 @@ def update(
     date_of_birth: Annotated[
         str | None, typer.Option("--date-of-birth", metavar="DATE", help="New date of birth, YYYY-MM-DD.")
     ] = None,
-    timezone: Annotated[str | None, typer.Option("--timezone", metavar="ZONE", help="New time zone.")] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", metavar="ZONE", help="New time zone.", autocompletion=completion.time_zones),
+    ] = None,
     replacement: Annotated[
         str | None,
         typer.Option("--replace", metavar="FILE|-", help="All four values, as a JSON object and nothing else."),
@@ -185,6 +189,7 @@ def update(
                 raise rejected(errors, chosen)
             case CustomerChanged(document, fields):
                 print_one(document, chosen)
+                invocation.current().log.info("customer updated", customer_id=str(document["_id"]), fields=list(fields))
                 note(f"changed: {', '.join(fields)}" if fields else "unchanged: the customer has these values already")
 
 
@@ -205,7 +210,7 @@ def delete(
 
     Example: custimport customers delete --yes alice@example.com bob@example.com
     """
-    with open_store(uri, database) as store:
+    with open_store(uri, database, quiet=quiet) as store:
         from custimport.store.customers import CustomerStore
         from custimport.store.editing import CustomerEditor
 
@@ -215,6 +220,8 @@ def delete(
             editor.refuse_unfinished(found)
         confirm(deletion_question(found), yes=yes)
         editor.delete(found, force=force)
+    ids = [str(document["_id"]) for document in found]
+    invocation.current().log.info("customers deleted", customer_ids=ids)
     if json_short:
         print_deleted(found)
     note(f"deleted {counted(len(found))}", quiet=quiet or json_short)
@@ -260,19 +267,19 @@ def export(
         import_name=import_name,
     )
     order = parsed_order(sort)
-    with _opened(uri, database) as customers:
+    with _opened(uri, database, quiet=quiet) as customers:
         documents = customers.stream(selection, order, provenance=chosen is not OutputFormat.CSV)
         if target == "-":
-            write_customers(documents, sys.stdout, chosen)
+            write_customers(documents, exact_output(), chosen)
         else:
             with finished_file(path) as stream:
                 count = write_customers(documents, stream, chosen)
-            note(f"{counted(count)} written to {target}", quiet=quiet)
+            note(f"{counted(count)} written to {shown_value(target)}", quiet=quiet)
 
 
 @contextmanager
-def _opened(uri: str | None, database: str | None) -> "Iterator[CustomerStore]":
-    with open_store(uri, database) as store:
+def _opened(uri: str | None, database: str | None, *, quiet: bool = False) -> "Iterator[CustomerStore]":
+    with open_store(uri, database, quiet=quiet) as store:
         from custimport.store.customers import CustomerStore
 
         yield CustomerStore(store.database)

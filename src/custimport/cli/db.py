@@ -1,6 +1,5 @@
 """`custimport db`: the database itself, and the embedded server."""
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +7,7 @@ from rich.table import Table
 
 from custimport.cli import session
 from custimport.cli.options import DatabaseOption, JsonOption, UriOption
-from custimport.cli.terminal import output, print_json, shown_value
+from custimport.cli.terminal import exact_output, output, print_json, shown_value
 
 app = typer.Typer(no_args_is_help=True, help="The database: where it is, how it stands, the embedded server.")
 
@@ -20,7 +19,7 @@ def status(uri: UriOption = None, database: DatabaseOption = None, json: JsonOpt
     Example: custimport db status
     """
     with session.open_store(uri, database) as store:
-        _show(session.database_status(store, os.environ), json=json)
+        _show(session.database_status(store), json=json)
 
 
 @app.command()
@@ -46,11 +45,11 @@ def uri_(
 
     Example: mongosh "$(custimport db uri)"
     """
-    found = session.shown_uri(uri, database, os.environ, show_password=show_password)
+    found = session.shown_uri(uri, database, show_password=show_password)
     if json:
         print_json({"uri": found})
     else:
-        typer.echo(found)
+        exact_output().write(found + "\n")
 
 
 @app.command()
@@ -59,7 +58,7 @@ def start(json: JsonOption = False) -> None:
 
     Example: custimport db start
     """
-    _show(session.start_embedded(os.environ), json=json)
+    _show(session.start_embedded(), json=json)
 
 
 @app.command()
@@ -71,7 +70,7 @@ def stop(
 
     Example: custimport db stop
     """
-    was_running = session.stop_embedded(os.environ, force=force)
+    was_running = session.stop_embedded(force=force)
     if json:
         print_json({"stopped": was_running})
     else:
@@ -91,6 +90,8 @@ def _show(facts: dict[str, Any], *, json: bool) -> None:
 
 
 def _words(value: Any) -> str:
+    if value is None:
+        return "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import typer
 
-from custimport.cli.terminal import note, print_json, shown_value
+from custimport.cli import invocation
+from custimport.cli.event_log import NO_LOG
+from custimport.cli.terminal import note, print_json, shown, shown_value
 from custimport.errors import OutputUnwritable
 from custimport.pipeline.reports import plain_name
 
@@ -47,13 +49,15 @@ def detach(log: Path, *, json: bool, quiet: bool) -> Announce:
     process = os.fork()
     if process:
         os.close(writing)
+        # the other process writes the log
+        invocation.current().log = NO_LOG
         _leave(Background(process, log, log_start_bytes), reading, json=json, quiet=quiet)
     os.close(reading)
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, standard in ((nothing, 0), (log_file, 1), (log_file, 2)):
         os.dup2(source, standard)
-    note(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: process {os.getpid()} in {Path.cwd()}")
+    note(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: process {os.getpid()} in {shown_value(str(Path.cwd()))}")
 
     def announce(import_id: str) -> None:
         nonlocal writing
@@ -109,4 +113,4 @@ def _said(background: Background) -> str:
     """What the other process has said so far, without the line about itself."""
     with background.log.open("rb") as log:
         log.seek(background.log_start_bytes)
-        return log.read().decode(errors="replace").partition("\n")[2]
+        return shown(log.read().decode(errors="replace").partition("\n")[2])

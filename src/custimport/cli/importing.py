@@ -10,7 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from custimport.cli import invocation
 from custimport.cli.boundary import show_error
+from custimport.cli.import_log import logged
 from custimport.cli.progress import ImportProgress
 from custimport.cli.signals import stop_on_signals
 from custimport.cli.terminal import note
@@ -115,6 +117,7 @@ def run_files(request: ImportRequest, destination: Destination) -> CommandResult
                 result = _run_file(file, request, rules, destination, stop)
             except CustimportError as error:
                 show_error(error)
+                invocation.current().log.failure(error, file=file)
                 codes.append(error.exit_code)
             else:
                 summaries.append(result.summary)
@@ -167,7 +170,7 @@ def _run_file(
             return found
         run = replace(run, reports=ImportReports(file, request.reports, Path.cwd()))
     with open_source(file) as source, progress.shown():
-        return run_import(job, source, destination.surroundings(run))
+        return run_import(job, source, logged(destination.surroundings(run), job))
 
 
 def _loaded_before(run: FileRun, request: ImportRequest, destination: Destination) -> ImportSummary | None:
@@ -183,7 +186,7 @@ def _checked_first(file: str, run: FileRun, destination: Destination) -> ImportR
     if file == STANDARD_INPUT:
         raise UsageError("--check-first reads the file twice, which standard input cannot be")
     with open_source(file) as source, run.progress.shown():
-        return run_import(run.job, source, destination.rehearsal().surroundings(run))
+        return run_import(run.job, source, logged(destination.rehearsal().surroundings(run), run.job))
 
 
 def show_ending(result: ImportResult) -> None:
@@ -191,5 +194,6 @@ def show_ending(result: ImportResult) -> None:
     if result.error is None:
         return
     show_error(result.error)
+    invocation.current().log.failure(result.error, import_id=result.summary.import_id, file=result.summary.file)
     if result.summary.import_id and result.summary.status in {Status.INTERRUPTED, Status.STOPPED}:
         note(f"  go on with: custimport load --resume {result.summary.import_id}")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from custimport.cli import session, verifying
+from custimport.cli import completion, invocation, session, verifying
 from custimport.cli.options import DatabaseOption, JsonOption, UriOption, YesOption
 from custimport.cli.render import (
     import_document,
@@ -22,7 +22,12 @@ from custimport.pipeline.reporting import ReportFormat
 app = typer.Typer(no_args_is_help=True, help="The history: what was loaded, what came of it, what was rejected.")
 
 ImportArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The import's id (16 hex digits), or last for the newest.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The import's id (16 hex digits), or last for the newest.",
+        autocompletion=completion.import_ids,
+    ),
 ]
 
 
@@ -113,6 +118,13 @@ def undo(
         what = f"delete {rows.inserted:,} customers, restore {rows.updated:,}"
         session.confirm(f"Take back import {found.shown_id} of {shown_value(found.summary.file)}: {what}?", yes=yes)
         undone = session.undo_import(store, found)
+    invocation.current().log.info(
+        "import undone",
+        import_id=found.shown_id,
+        deleted=undone.deleted,
+        restored=undone.restored,
+        left=len(undone.left),
+    )
     if json:
         print_json(undone_document(found, undone))
     else:
@@ -139,6 +151,14 @@ def verify(
     with session.open_store(uri, database) as store:
         found = session.find_import(store, import_id)
         verified = verifying.verify(store, found, file)
+    invocation.current().log.info(
+        "import verified",
+        import_id=found.shown_id,
+        file=file,
+        rows=verified.rows,
+        differences=len(verified.differences),
+        changed_since=len(verified.changed_since),
+    )
     if json:
         print_json(verification_document(found, verified))
     else:

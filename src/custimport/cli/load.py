@@ -1,5 +1,6 @@
 """`custimport load` and `custimport check`."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, NoReturn
@@ -19,6 +20,7 @@ from custimport.cli.load_options import (
     IfLoadedOption,
     LimitOption,
     MapOption,
+    MaxRecordOption,
     MinDateOption,
     NoProgressOption,
     PolicyOption,
@@ -26,6 +28,7 @@ from custimport.cli.load_options import (
     ReportOption,
     ResumeOption,
     RetryOption,
+    SystematicOption,
 )
 from custimport.cli.options import DatabaseOption, JsonOption, QuietOption, UriOption
 from custimport.cli.render import summaries_document, summary_table, totals_table
@@ -36,7 +39,7 @@ from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.source import STANDARD_INPUT
 from custimport.records import ImportSummary, InputOptions, Policy, Status
-from custimport.settings import BATCH_ROWS, RETRY_FOR_SECONDS
+from custimport.settings import BATCH_ROWS, MAX_RECORD_BYTES, RETRY_FOR_SECONDS
 
 
 def load(
@@ -50,6 +53,7 @@ def load(
     ] = False,
     report: ReportOption = None,
     max_rejections: LimitOption = None,
+    stop_on_systematic: SystematicOption = False,
     batch_size: BatchOption = BATCH_ROWS,
     retry_for: RetryOption = RETRY_FOR_SECONDS,
     resume: ResumeOption = None,
@@ -62,6 +66,7 @@ def load(
     quotechar: QuoteOption = '"',
     date_format: DateFormatOption = None,
     min_date_of_birth: MinDateOption = EARLIEST_TEXT,
+    max_record_bytes: MaxRecordOption = MAX_RECORD_BYTES,
     uri: UriOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
@@ -90,10 +95,12 @@ def load(
         raise UsageError("no file is named", hint="custimport load FILE, or custimport load --resume ID")
     request = ImportRequest(
         files=files,
-        input=input_options(column_map, encoding, delimiter, quotechar, date_format, min_date_of_birth),
+        input=input_options(
+            column_map, encoding, delimiter, quotechar, date_format, min_date_of_birth, max_record_bytes
+        ),
         policy=on_duplicate,
         reports=report or [],
-        limit=RejectionLimit.parse(max_rejections),
+        limit=RejectionLimit.parse(max_rejections, stops_on_systematic=stop_on_systematic),
         batch_rows=batch_size,
         retry_for_seconds=retry_for,
         quiet=quiet,
@@ -123,6 +130,8 @@ KEPT_ON_RESUME = {
     "quotechar": "--quotechar",
     "date_format": "--date-format",
     "min_date_of_birth": "--min-date-of-birth",
+    "max_record_bytes": "--max-record-bytes",
+    "stop_on_systematic": "--stop-on-systematic",
 }
 """Options that an import keeps from its beginning: others would make another import of it."""
 
@@ -143,8 +152,9 @@ def resume_request(context: typer.Context, name: str, files: Sequence[str]) -> R
     return ResumeRequest(
         name=name,
         file=files[0] if files else None,
-        reports=values["report"] or None,
-        limit=RejectionLimit.parse(values["max_rejections"]) if values["max_rejections"] else None,
+        # what is configured was taken when the import began, if it was to count
+        reports=values["report"] if "report" in given else None,
+        limit=RejectionLimit.parse(values["max_rejections"]) if "max_rejections" in given else None,
         batch_rows=values["batch_size"] if "batch_size" in given else None,
         retry_for_seconds=values["retry_for"],
         quiet=values["quiet"],
@@ -157,12 +167,14 @@ def check(
     on_duplicate: PolicyOption = Policy.REJECT,
     report: ReportOption = None,
     max_rejections: LimitOption = None,
+    stop_on_systematic: SystematicOption = False,
     column_map: MapOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
     quotechar: QuoteOption = '"',
     date_format: DateFormatOption = None,
     min_date_of_birth: MinDateOption = EARLIEST_TEXT,
+    max_record_bytes: MaxRecordOption = MAX_RECORD_BYTES,
     json: JsonOption = False,
     quiet: QuietOption = False,
     no_progress: NoProgressOption = False,
@@ -177,10 +189,12 @@ def check(
     """
     request = ImportRequest(
         files=files,
-        input=input_options(column_map, encoding, delimiter, quotechar, date_format, min_date_of_birth),
+        input=input_options(
+            column_map, encoding, delimiter, quotechar, date_format, min_date_of_birth, max_record_bytes
+        ),
         policy=on_duplicate,
         reports=report or [],
-        limit=RejectionLimit.parse(max_rejections),
+        limit=RejectionLimit.parse(max_rejections, stops_on_systematic=stop_on_systematic),
         batch_rows=BATCH_ROWS,
         retry_for_seconds=0.0,
         quiet=quiet,
@@ -197,6 +211,7 @@ def input_options(
     quotechar: str,
     date_formats: Sequence[str] | None,
     min_date_of_birth: str,
+    max_record_bytes: int,
 ) -> InputOptions:
     """The input options as one value; raises `UsageError` for what cannot be meant."""
     delimiter = {"tab": "\t", r"\t": "\t"}.get((delimiter or "").lower(), delimiter)
@@ -221,6 +236,7 @@ def input_options(
         quotechar=quotechar,
         date_formats=tuple(date_formats or ()),
         min_date_of_birth=earliest,
+        max_record_bytes=max_record_bytes,
     )
 
 
@@ -232,7 +248,7 @@ def show_result(result: CommandResult, *, json: bool, quiet: bool, rehearsal: bo
         console = output()
         for summary in result.summaries:
             steps = next_steps(summary, rehearsal=rehearsal)
-            console.print(summary_table(summary, rehearsal=rehearsal, next_steps=steps))
+            console.print(summary_table(summary, rehearsal=rehearsal, next_steps=steps), crop=False)
         if len(result.summaries) > 1:
             console.print(totals_table(result.summaries))
     raise typer.Exit(int(result.exit_code))
@@ -245,5 +261,5 @@ def next_steps(summary: ImportSummary, *, rehearsal: bool) -> list[str]:
     csv_reports = [path for path in summary.reports if path.endswith(".csv")]
     if summary.rows.rejected and csv_reports:
         verb = "check" if rehearsal else "load"
-        return [f"fix the cells in the report, then: custimport {verb} {csv_reports[0]}"]
+        return [f"fix the cells in the report, then: custimport {verb} {shlex.quote(csv_reports[0])}"]
     return []

@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
+from custimport.cli import completion
 from custimport.cli.importing import IfLoaded
 from custimport.cli.options import INPUT_PANEL
 from custimport.records import Policy
+from custimport.settings import MAX_RECORD_BYTES
 
 REPORT_PANEL = "Rejections"
 RUN_PANEL = "Run"
@@ -41,6 +43,14 @@ LimitOption = Annotated[
         show_default=False,
     ),
 ]
+SystematicOption = Annotated[
+    bool,
+    typer.Option(
+        "--stop-on-systematic",
+        help="Stop after the first 1,000 rows (exit 4) if more than half of them are rejected for one same reason.",
+        rich_help_panel=REPORT_PANEL,
+    ),
+]
 BatchOption = Annotated[
     int, typer.Option("--batch-size", min=1, max=100_000, help="Rows in one write command.", rich_help_panel=RUN_PANEL)
 ]
@@ -52,6 +62,7 @@ ResumeOption = Annotated[
         help="Go on with an interrupted, stopped or stalled import (last: the newest); FILE only if it moved.",
         rich_help_panel=RUN_PANEL,
         show_default=False,
+        autocompletion=completion.resumable_ids,
     ),
 ]
 CheckFirstOption = Annotated[
@@ -132,6 +143,16 @@ DateFormatOption = Annotated[
         help="How dates of birth are written, e.g. %d/%m/%Y, or iso-datetime; repeatable. Default: YYYY-MM-DD.",
         rich_help_panel=INPUT_PANEL,
         show_default=False,
+    ),
+]
+MaxRecordOption = Annotated[
+    int,
+    typer.Option(
+        "--max-record-bytes",
+        min=1_000,
+        max=MAX_RECORD_BYTES,
+        help="A longer line is one rejection, and is never held in memory whole.",
+        rich_help_panel=INPUT_PANEL,
     ),
 ]
 MinDateOption = Annotated[

@@ -7,6 +7,8 @@ import typer
 
 CONNECTION_PANEL = "Connection"
 INPUT_PANEL = "Input"
+CONFIGURATION_PANEL = "Configuration"
+LOG_PANEL = "Log"
 
 
 class OutputFormat(StrEnum):
@@ -24,7 +26,7 @@ UriOption = Annotated[
         "--uri",
         metavar="URI",
         help="MongoDB to use, e.g. mongodb://host:27017/crm. Default: CUSTIMPORT_MONGODB_URI, MONGODB_URI, "
-        "CUSTIMPORT_MONGODB_URI_FILE, .env, else the embedded server.",
+        "CUSTIMPORT_MONGODB_URI_FILE, .env, custimport.toml, else the embedded server.",
         rich_help_panel=CONNECTION_PANEL,
         show_default=False,
     ),
@@ -34,7 +36,7 @@ DatabaseOption = Annotated[
     typer.Option(
         "--database",
         metavar="NAME",
-        help="Database to use. Default: the one in the URI, else custimport.",
+        help="Database to use. Default: CUSTIMPORT_DATABASE, the one in the URI, else custimport.",
         rich_help_panel=CONNECTION_PANEL,
         show_default=False,
     ),

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from custimport.cli import invocation
 from custimport.cli.terminal import messages, note, shown_value, warning
 from custimport.pipeline.run import Tally
 from custimport.pipeline.source import Source
@@ -32,13 +33,17 @@ class ImportProgress:
     def __init__(
         self, file: str, *, quiet: bool, silent: bool, announce: Callable[[str], None] = lambda _import_id: None
     ) -> None:
+        log = invocation.current().log
+        self._log = log.bind(file=file)
         self._file = file
-        self._quiet = quiet
-        self._silent = silent or quiet
+        # a log on standard error says the same
+        self._quiet = quiet or log.on_standard_error
+        self._silent = silent or self._quiet
         self._announce = announce
         self._watching: tuple[Source, Tally] | None = None
         self._begun = time.monotonic()
         self._outage = ""
+        self._away_since = self._begun
         # every writer tells of the outage that it meets
         self._saying = threading.Lock()
 
@@ -46,11 +51,13 @@ class ImportProgress:
         """From now on there is something to show."""
         if import_id is not None:
             self._announce(import_id)
+            self._log = self._log.bind(import_id=import_id)
         self._begun = time.monotonic()
         self._watching = (source, tally)
 
     def warned(self, text: str) -> None:
         """A warning, at once."""
+        self._log.warning("warning", message=text)
         warning(f"{self._file}: {text}", quiet=self._quiet)
 
     def waiting(self, cause: str, seconds: float) -> None:
@@ -59,9 +66,13 @@ class ImportProgress:
             before = self._outage
             self._outage = f"waiting for the database ({cause}), next try in {seconds:.1f} s" if cause else ""
         if cause and not before:
-            note(f"{self._file}: the database is away ({cause}); trying again", quiet=self._quiet)
+            self._away_since = time.monotonic()
+            self._log.warning("outage begun", cause=cause)
+            note(f"{shown_value(self._file)}: the database is away ({cause}); trying again", quiet=self._quiet)
         elif before and not cause:
-            note(f"{self._file}: the database is back", quiet=self._quiet)
+            away_seconds = round(time.monotonic() - self._away_since, 3)
+            self._log.info("outage over", elapsed_seconds=away_seconds)
+            note(f"{shown_value(self._file)}: the database is back", quiet=self._quiet)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -93,7 +104,7 @@ class ImportProgress:
     def _print_lines(self, _console: Console, ended: threading.Event) -> None:
         while not ended.wait(PROGRESS_LINE_SECONDS):
             if self._watching:
-                note(f"{self._file}: {self.line()}")
+                note(f"{shown_value(self._file)}: {self.line()}")
 
     def line(self) -> str:
         """How far the import is, in one line."""

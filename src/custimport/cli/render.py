@@ -52,9 +52,15 @@ def summary_table(summary: ImportSummary, *, rehearsal: bool, next_steps: Sequen
         table,
         Text(f"  {seconds} · {summary.rows_per_second:,.0f} rows/s", style="dim"),
     ]
-    lines += [Text(f"  report: {shown_value(path)}") for path in summary.reports]
-    lines += [Text(f"  next: {step}") for step in next_steps]
+    lines += [_whole_line(f"  finding: {shown_value(finding)}", "yellow") for finding in summary.findings]
+    lines += [_whole_line(f"  report: {shown_value(path)}") for path in summary.reports]
+    lines += [_whole_line(f"  next: {shown_value(step)}") for step in next_steps]
     return Group(*lines)
+
+
+def _whole_line(text: str, style: str = "") -> Text:
+    """What is there to be copied: left to the terminal to wrap, and to be printed without cropping."""
+    return Text(text, style=style, no_wrap=True, overflow="ignore")
 
 
 def totals_table(summaries: Sequence[ImportSummary]) -> RenderableType:
@@ -105,6 +111,7 @@ def import_document(found: "RecordedImport") -> dict[str, Any]:
         "state": found.state,
         "exit_code": document.get("exit_code"),
         "path": document["file"].get("path"),
+        "retry_of": document.get("retry_of"),
         "columns": list(found.columns),
         "options": {"delimiter": document.get("delimiter"), **document.get("options", {})},
         "today": document.get("today"),
@@ -140,6 +147,8 @@ def import_view(found: "RecordedImport") -> RenderableType:
         "reports": "\n".join(map(shown_value, summary.reports)),
         "ignored columns": shown_value(", ".join(summary.ignored_columns)),
         "warnings": "\n".join(map(shown_value, summary.warnings)),
+        "findings": "\n".join(map(shown_value, summary.findings)),
+        "retry of": document.get("retry_of") or "",
     }
     for name, value in facts.items():
         if value:
@@ -163,7 +172,7 @@ def undone_view(found: "RecordedImport", undone: "Undone") -> RenderableType:
     lines = [Text(f"import {found.shown_id} undone: {undone.deleted:,} deleted, {undone.restored:,} restored")]
     if undone.left:
         lines.append(Text(f"{len(undone.left):,} customers were changed since and are left as they are:"))
-        lines += [Text(f"  {customer.id}  {shown_value(customer.email)}") for customer in undone.left]
+        lines += [Text(f"  {shown_value(customer.id)}  {shown_value(customer.email)}") for customer in undone.left]
     return Group(*lines)
 
 
@@ -187,13 +196,13 @@ def verification_view(found: "RecordedImport", verified: Verification) -> Render
     lines = [Text(f"import {found.shown_id}: {verified.rows:,} rows: {balance}")]
     if verified.changed_since:
         lines.append(Text(f"{len(verified.changed_since):,} customers were changed since by others:"))
-        lines += [Text(f"  {customer_id}") for customer_id in verified.changed_since]
+        lines += [Text(f"  {shown_value(customer_id)}") for customer_id in verified.changed_since]
     if verified.differences:
         count = len(verified.differences)
         lines.append(Text("1 difference:" if count == 1 else f"{count:,} differences:", style="red"))
     for difference in verified.differences:
         where = f"row {difference.row:,}, line {difference.line:,}: " if difference.row else ""
-        lines.append(Text(f"  {where}{difference.what}"))
+        lines.append(Text(f"  {where}{shown_value(difference.what)}"))
     if not verified.differences:
         lines.append(Text("every row is as the import left it", style="green"))
     return Group(*lines)

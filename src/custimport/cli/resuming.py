@@ -1,12 +1,14 @@
 """`load --resume`: an import goes on with the options that it began with."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custimport.cli.destinations import StoreDestination
+from custimport.cli.import_log import logged
 from custimport.cli.importing import (
     CommandResult,
     FileRun,
@@ -22,6 +24,7 @@ from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, run_import
 from custimport.pipeline.source import STANDARD_INPUT, open_source
 from custimport.records import InputOptions, Policy, Position, RowCounts, StartingPoint, Status
+from custimport.settings import MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from custimport.store.connection import Store
@@ -60,7 +63,7 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
     if found.summary.status in {Status.UNDONE, Status.SKIPPED}:
         raise Refused(
             f"import {found.shown_id} is {found.summary.status.value}: there is nothing to go on with",
-            hint=f"custimport load {found.summary.file} starts a new one",
+            hint=f"custimport load {shlex.quote(found.summary.file)} starts a new one",
         )
     file = request.file or found.document["file"]["path"]
     if file is None:
@@ -85,7 +88,7 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
             progress,
             stop,
         )
-        result = run_import(job, source, StoreDestination(store).resumed(run, found))
+        result = run_import(job, source, logged(StoreDestination(store).resumed(run, found), job))
     show_ending(result)
     return CommandResult([result.summary], result.exit_code)
 
@@ -99,6 +102,7 @@ def recorded_input(options: Mapping[str, Any]) -> InputOptions:
         quotechar=options["quotechar"],
         date_formats=tuple(options["date_formats"]),
         min_date_of_birth=date.fromisoformat(options["min_date_of_birth"]),
+        max_record_bytes=options.get("max_record_bytes", MAX_RECORD_BYTES),
     )
 
 
@@ -117,7 +121,9 @@ def recorded_job(found: "RecordedImport", limit: RejectionLimit | None) -> Impor
         input=recorded_input(options),
         rules=recorded_rules(found),
         policy=Policy(found.document["on_duplicate"]),
-        limit=limit or RejectionLimit.parse(recorded_limit),
+        limit=replace(
+            limit or RejectionLimit.parse(recorded_limit), stops_on_systematic=options.get("stop_on_systematic", False)
+        ),
         chunk_rows=options["chunk_rows"],
         start=StartingPoint(
             position=Position(**found.document["checkpoint"]),

@@ -4,19 +4,19 @@ The store is imported here, inside functions, and only when a command needs it: 
 second to import, which `--help` must not pay.
 """
 
-import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
-from custimport.cli import watching
+from custimport.cli import invocation, watching
 from custimport.cli.destinations import RehearsalDestination, StoreDestination, stored_customers
 from custimport.cli.importing import Destination
-from custimport.cli.terminal import note
+from custimport.cli.target import chosen_target, environment
+from custimport.cli.terminal import note, warning
+from custimport.credentials import masked_uri
 from custimport.errors import Refused
 from custimport.pipeline import reporting
 from custimport.pipeline.reporting import ReportFormat
@@ -25,16 +25,25 @@ from custimport.settings import IMPORT_SERVER_WAIT_MS, RETRY_FOR_SECONDS
 if TYPE_CHECKING:
     from custimport.store.connection import Store
     from custimport.store.history import RecordedImport
+    from custimport.store.target import Target
     from custimport.store.undo import Undone
 
 
+def _target(uri: str | None, database: str | None, *, quiet: bool) -> "Target":
+    """Where the data goes; warns, unless `quiet`, of a file that shows a password to others."""
+    target = chosen_target(uri, database)
+    if target.warning:
+        warning(target.warning, quiet=quiet)
+    return target
+
+
 @contextmanager
-def open_store(uri: str | None, database: str | None) -> "Iterator[Store]":
+def open_store(uri: str | None, database: str | None, *, quiet: bool = False) -> "Iterator[Store]":
     """A connected store; what goes wrong with the database leaves as a `DatabaseError`."""
     from custimport.store import connection
 
-    target = connection.resolve_target(uri, database, os.environ, Path.cwd())
-    with connection.translated_errors(target.description()), connection.open_store(target, os.environ) as store:
+    target = _target(uri, database, quiet=quiet)
+    with connection.translated_errors(target.description()), connection.open_store(target, environment()) as store:
         yield store
 
 
@@ -46,10 +55,12 @@ def open_store_for_import(uri: str | None, database: str | None, *, quiet: bool)
     """
     from custimport.store import connection
 
-    target = connection.resolve_target(uri, database, os.environ, Path.cwd())
-    note(f"target: {target.description()}", quiet=quiet)
-    opened = connection.open_store(target, os.environ, server_wait_ms=IMPORT_SERVER_WAIT_MS)
+    target = _target(uri, database, quiet=quiet or invocation.current().log.on_standard_error)
+    log = invocation.current().log
+    note(f"target: {target.description()}", quiet=quiet or log.on_standard_error)
+    opened = connection.open_store(target, environment(), server_wait_ms=IMPORT_SERVER_WAIT_MS)
     with connection.translated_errors(target.description()), opened as store:
+        log.info("connected", target=target.server(), database=target.database)
         yield store
 
 
@@ -121,15 +132,17 @@ def write_rejections(store: "Store", name: str, report_format: ReportFormat, str
     reporting.write_rejections(stream, report_format, found.columns, recorded, found.summary)
 
 
-def database_status(store: "Store", environment: Mapping[str, str]) -> dict[str, Any]:
+def database_status(store: "Store") -> dict[str, Any]:
     """Where the data is and how much of it, for `db status`.
 
-    `data_bytes` are the documents as they are sent, `disk_bytes` what they and the indexes take, compressed.
+    `data_bytes` are the documents as they are sent, `disk_bytes` what they and the indexes take, compressed; None where
+    the user has no right to ask.
     """
     from custimport.store import embedded
     from custimport.store.documents import CHANGES, CUSTOMERS, IMPORTS, REJECTIONS
+    from custimport.store.size import database_size
 
-    size = store.database.command("dbStats")
+    size = database_size(store.database)
     facts: dict[str, Any] = {
         "server": store.target.server(),
         "origin": store.target.origin,
@@ -139,11 +152,11 @@ def database_status(store: "Store", environment: Mapping[str, str]) -> dict[str,
         "indexes": sorted(store.database[CUSTOMERS].index_information()),
         "change_indexes": sorted(store.database[CHANGES].index_information()),
         **{name: store.database[name].count_documents({}) for name in (CUSTOMERS, IMPORTS, REJECTIONS, CHANGES)},
-        "data_bytes": int(size["dataSize"]),
-        "disk_bytes": int(size["storageSize"] + size["indexSize"]),
+        "data_bytes": size.data_bytes if size else None,
+        "disk_bytes": size.disk_bytes if size else None,
     }
     if store.target.uri is None:
-        state = embedded.state(environment)
+        state = embedded.state(environment())
         facts |= {"folder": str(state.folder), "kept_running": state.kept}
     return facts
 
@@ -155,29 +168,29 @@ def make_indexes(store: "Store") -> dict[str, list[str]]:
     return {"indexes": ensure_indexes(store.database), "change_indexes": ensure_change_indexes(store.database)}
 
 
-def shown_uri(uri: str | None, database: str | None, environment: Mapping[str, str], *, show_password: bool) -> str:
+def shown_uri(uri: str | None, database: str | None, *, show_password: bool) -> str:
     """The URI that a command would use, its password masked unless asked for."""
-    from custimport.store import connection, embedded
+    from custimport.store import embedded
 
-    target = connection.resolve_target(uri, database, environment, Path.cwd())
+    target = _target(uri, database, quiet=False)
     if target.uri is None:
-        return embedded.state(environment).uri
-    return target.uri if show_password else connection.masked_uri(target.uri)
+        return embedded.state(environment()).uri
+    return target.uri if show_password else masked_uri(target.uri)
 
 
-def start_embedded(environment: Mapping[str, str]) -> dict[str, Any]:
+def start_embedded() -> dict[str, Any]:
     """Start the embedded server and keep it; how it stands."""
     from custimport.store import embedded
 
-    state = embedded.keep_running(environment)
+    state = embedded.keep_running(environment())
     return {"uri": state.uri, "folder": str(state.folder), "running": state.running, "kept_running": state.kept}
 
 
-def stop_embedded(environment: Mapping[str, str], *, force: bool) -> bool:
+def stop_embedded(*, force: bool) -> bool:
     """Stop the embedded server; whether it was running. Raises `Refused` while it is used, unless `force`."""
     from custimport.store import embedded
 
-    return embedded.stop(environment, force=force)
+    return embedded.stop(environment(), force=force)
 
 
 def undo_import(store: "Store", found: "RecordedImport") -> "Undone":

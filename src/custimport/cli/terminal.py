@@ -1,5 +1,6 @@
 """Where words go: results to standard output, everything else to standard error, UTF-8 whatever the locale."""
 
+import codecs
 import io
 import json
 import os
@@ -8,10 +9,15 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, Final, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
 from rich.console import Console
 from rich.text import Text
+
+from custimport.credentials import without_credentials
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _STEERING: Final = re.compile(
     "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -49,15 +55,21 @@ def _console(stream: TextIO) -> Console:
 
 
 def note(text: str, *, quiet: bool = False) -> None:
-    """One line for a person on standard error, unless `quiet`."""
+    """Lines for a person on standard error, unless `quiet`. Line feeds in it are ours: values need `shown_value`."""
     if not quiet:
-        messages().print(Text(shown(text)), soft_wrap=True)
+        messages().print(Text(message_words(text)), soft_wrap=True)
 
 
 def warning(text: str, *, quiet: bool = False) -> None:
     """One warning on standard error, unless `quiet`."""
     if not quiet:
-        messages().print(Text.assemble(("warning: ", "yellow"), shown(text)), soft_wrap=True)
+        words = shown_value(without_credentials(text))
+        messages().print(Text.assemble(("warning: ", "yellow"), words), soft_wrap=True)
+
+
+def message_words(text: str) -> str:
+    """`text` as a message may show it: nothing that steers a terminal, and no password of a MongoDB URI."""
+    return shown(without_credentials(text))
 
 
 def print_json(document: Any) -> None:
@@ -75,9 +87,32 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 
 def binary_output() -> BinaryIO:
-    """Standard output for what must leave byte by byte."""
+    """Standard output for what must leave byte by byte; on a terminal what could steer it is made visible."""
     sys.stdout.flush()
-    return sys.stdout.buffer
+    return _VisibleBytes(sys.stdout) if sys.stdout.isatty() else sys.stdout.buffer
+
+
+def exact_output() -> TextIO:
+    """Standard output for text that must leave as it is; on a terminal what could steer it is made visible."""
+    if not sys.stdout.isatty():
+        return sys.stdout
+    visible = _VisibleBytes(sys.stdout)
+    return io.TextIOWrapper(visible, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
+
+
+class _VisibleBytes(io.BytesIO):
+    """UTF-8 on its way to a terminal: a byte order mark is dropped, every line end is a line feed."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        super().__init__()
+        self._terminal = terminal
+        utf8 = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
+
+    def write(self, content: "ReadableBuffer", /) -> int:
+        data = bytes(content)
+        self._terminal.write(shown(self._decoder.decode(data)))
+        return len(data)
 
 
 def shown(text: str) -> str:

@@ -6,7 +6,7 @@ The codes are public and stable; scripts rely on them. Titles, examples and cure
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Code(StrEnum):
@@ -31,8 +31,7 @@ class Code(StrEnum):
     WRITE_REFUSED = "write-refused"
 
 
-@dataclass(frozen=True, slots=True)
-class RowError:
+class RowError(NamedTuple):
     """One reason why a row is rejected. `value` is the whole cell; it is cut only where it is shown.
 
     `field` is None for errors of structure. `related_row` (1-based) and `related_customer_id` (24 hex digits)

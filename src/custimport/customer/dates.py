@@ -58,13 +58,14 @@ def _parsed(value: str, formats: tuple[str, ...]) -> date | str:
     if not formats:
         day = iso_day(value)
         return day or "is not a real day written YYYY-MM-DD"
-    days = {day for pattern in formats if (day := _reader(pattern)(value)) is not None}
+    days = {day for pattern in formats if (day := day_reader(pattern)(value)) is not None}
     if len(days) > 1:
         return f"can be read as {' or '.join(map(str, sorted(days)))}"
     return days.pop() if days else f"is not a real day written {' or '.join(formats)}"
 
 
-def _reader(pattern: str) -> Callable[[str], date | None]:
+def day_reader(pattern: str) -> Callable[[str], date | None]:
+    """Reads trimmed texts written in one format; None for a text that is no real day in it."""
     if pattern == ISO_DATETIME:
         return _midnight_day
     return lambda value: _strptime_day(value, pattern)

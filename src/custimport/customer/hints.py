@@ -18,16 +18,53 @@ MAIL_DOMAINS: Final = (
     *("btinternet.com", "libero.it", "mail.ru", "yandex.ru", "protonmail.com"),
 )
 """Large providers of mail for private people."""
+ABBREVIATIONS: Final = {
+    **dict.fromkeys(("pst", "pdt", "pt"), "America/Los_Angeles"),
+    **dict.fromkeys(("mdt", "mt"), "America/Denver"),
+    **dict.fromkeys(("cdt", "ct"), "America/Chicago"),
+    **dict.fromkeys(("edt", "et"), "America/New_York"),
+    **dict.fromkeys(("akst", "akdt"), "America/Anchorage"),
+    "cest": "CET",
+    "eest": "EET",
+    "west": "WET",
+    "mez": "CET",
+    "mesz": "CET",
+    "jst": "Asia/Tokyo",
+    "kst": "Asia/Seoul",
+    "hkt": "Asia/Hong_Kong",
+    **dict.fromkeys(("aest", "aedt"), "Australia/Sydney"),
+    **dict.fromkeys(("nzst", "nzdt"), "Pacific/Auckland"),
+    "brt": "America/Sao_Paulo",
+    "msk": "Europe/Moscow",
+    "sast": "Africa/Johannesburg",
+    "z": "Etc/UTC",
+}
+"""Abbreviations that mean one zone, or nearly always do; `IST`, `BST` and `CST` mean several."""
+_OFFSET: Final = re.compile(r"(?:utc|gmt)? ?([+-])(?:0?)([0-9]|1[0-4])(?::?00)?")
 _DISPLAY_NAME: Final = re.compile(r"[^<>]*<\s*([^<>\s@]+@[^<>\s@]+)\s*>")
 
 
 def meant_timezone(text: str, names: frozenset[str]) -> str | None:
-    """The one of `names` for which `text` probably stands: a Windows zone, another case, a slip; None if none is."""
+    """The one of `names` for which `text` probably stands; None if none is near.
+
+    It may be a Windows zone, an abbreviation, a whole number of hours, written in another case, or have a slip.
+    """
     spelling = text.strip().lower()
     if not spelling or len(spelling) > LONGEST_LOOKED_UP:
         return None
-    windows = _windows_zones().get(spelling)
-    return windows if windows in names else _nearest(spelling.replace(" ", "_"), _shortened_zones(names))
+    for meant in (_windows_zones().get(spelling), ABBREVIATIONS.get(spelling), _whole_hours(spelling)):
+        if meant in names:
+            return meant
+    return _nearest(spelling.replace(" ", "_"), _shortened_zones(names))
+
+
+def _whole_hours(spelling: str) -> str | None:
+    """`utc+2`, `+02:00`: the zone that has this offset all year. Its name has the sign the other way round."""
+    found = _OFFSET.fullmatch(spelling)
+    if found is None:
+        return None
+    hours = int(found.group(2))
+    return f"Etc/GMT{'-' if found.group(1) == '+' else '+'}{hours}" if hours else "Etc/UTC"
 
 
 def meant_email(text: str) -> str | None:

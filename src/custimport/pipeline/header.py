@@ -3,6 +3,7 @@
 import csv
 import difflib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -15,6 +16,7 @@ from custimport.records import Header
 DELIMITERS: Final = (",", ";", "\t", "|")
 REPORT_PREFIX: Final = "rejection_"
 EXTRA_CELLS_COLUMN: Final = "rejection_extra_cells"
+IMPORT_COLUMN: Final = "rejection_import"
 MAX_SHOWN_COLUMNS: Final = 30
 MAX_COMPARED_COLUMNS: Final = 1_000
 """Columns among which a close match is looked for: each comparison takes some 20 µs."""
@@ -28,14 +30,15 @@ class UnderstoodHeader:
     """A header, and how the cells of each record are to be taken.
 
     `width` is the number of cells that a record must have; `kept` the 0-based positions of the file's own columns
-    among them, None for all; `extra_cells_at` the position of a report's column of extra cells, if it has one;
-    `lines` the number of physical lines that the header takes.
+    among them, None for all; `extra_cells_at` and `import_at` the positions of a report's columns of extra cells and of
+    the import, if it has them; `lines` the number of physical lines that the header takes.
     """
 
     header: Header
     width: int
     kept: tuple[int, ...] | None
     extra_cells_at: int | None
+    import_at: int | None
     lines: int
 
 
@@ -112,7 +115,6 @@ def _understood(
         return problem
     positions = tuple(found[field][0] for field in FIELDS)
     unique_names = _unique(names)
-    extra = next((at for at, cell in enumerate(cells) if normalised(cell) == EXTRA_CELLS_COLUMN), None)
     header = Header(
         columns=unique_names,
         field_positions=(positions[0], positions[1], positions[2], positions[3]),
@@ -120,7 +122,13 @@ def _understood(
         ignored=tuple(name for at, name in enumerate(unique_names) if at not in positions),
         is_report=is_report,
     )
-    return UnderstoodHeader(header, len(cells), tuple(kept) if is_report else None, extra if is_report else None, lines)
+    if not is_report:
+        return UnderstoodHeader(header, len(cells), None, None, None, lines)
+    extra_cells_at, import_at = (
+        next((at for at, cell in enumerate(cells) if normalised(cell) == column), None)
+        for column in (EXTRA_CELLS_COLUMN, IMPORT_COLUMN)
+    )
+    return UnderstoodHeader(header, len(cells), tuple(kept), extra_cells_at, import_at, lines)
 
 
 def _problem(found: Mapping[str, Sequence[int]], names: Sequence[str], file: str) -> InputUnreadable | None:
@@ -137,8 +145,8 @@ def _problem(found: Mapping[str, Sequence[int]], names: Sequence[str], file: str
     taken = {at for places in found.values() for at in places}
     free = [name.strip() for at, name in enumerate(names[:MAX_COMPARED_COLUMNS]) if name.strip() and at not in taken]
     for field in missing:
-        close = _closest(field, free)
-        hints.append(f'{field}: --map "{close}={field}"' if close else f'{field}: --map "COLUMN={field}"')
+        column = _closest(field, free) or "COLUMN"
+        hints.append(f"{field}: --map {_quoted(f'{column}={field}')}")
     if len(missing) == len(FIELDS):
         hints.append("is the first line a header at all?")
     return InputUnreadable(f"{file}: the header lacks {', '.join(missing)}", hint="\n".join(hints))
@@ -160,6 +168,11 @@ _USUAL_NAMES: Final = {
     "date_of_birth": ("dob", "birth_date", "birthdate", "birthday", "born", "dateofbirth"),
     "timezone": ("tz", "time_zone", "zone", "tzid"),
 }
+
+
+def _quoted(argument: str) -> str:
+    """The argument for a shell, which would run what some names hold."""
+    return shlex.quote(argument) if set(argument) & set('"$`\\!') else f'"{argument}"'
 
 
 def _found_words(names: Sequence[str]) -> str:

@@ -1,7 +1,10 @@
 """A window on the physical lines of a file: looked at ahead of time, taken when their records are known."""
 
 import hashlib
+import sys
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 
 from custimport.errors import InputUnreadable
 from custimport.pipeline.text import Lines
@@ -25,9 +28,14 @@ class LineWindow:
         self._digest = hashlib.sha256()
         self._failure: InputUnreadable | None = None
 
-    def peek(self, count: int) -> list[str]:
-        """The next `count` lines; fewer at the end of the file, or of what could be read of it, if there are any."""
+    def peek(self, count: int, most_characters: int = sys.maxsize) -> list[str]:
+        """The next `count` lines; fewer at the end of the file, or of what could be read of it, if there are any.
+
+        None after the line with which they have more than `most_characters`.
+        """
         while len(self._lines) - self._at < count and self._failure is None:
+            if sum(map(len, self._lines[self._at :])) > most_characters:
+                break
             try:
                 batch = next(self._batches, None)
             except InputUnreadable as error:
@@ -43,6 +51,9 @@ class LineWindow:
         found = self._lines[self._at : self._at + count]
         if not found and self._failure is not None:
             raise self._failure
+        if sum(map(len, found)) > most_characters:
+            ends = list(accumulate(map(len, found)))
+            return found[: bisect_right(ends, most_characters) + 1]
         return found
 
     def line(self, offset: int) -> str | None:

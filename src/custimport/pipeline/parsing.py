@@ -1,8 +1,10 @@
 """Records: cuts lines into cells with the csv module; a record that cannot be cut is a rejection of its own line."""
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from custimport.customer.codes import Code, RowError
@@ -15,6 +17,7 @@ from custimport.pipeline.resuming import position_within, rows_up_to
 from custimport.pipeline.text import TextReader, escaped, has_undecodable, likely_encoding, undecodable_bytes
 from custimport.records import Header, InputOptions, ParsedRows, Position, Rejection
 from custimport.settings import (
+    CHUNK_BYTES,
     MAX_CELL_CHARACTERS,
     MAX_MULTILINE_RECORD_CHARACTERS,
     MAX_MULTILINE_RECORD_LINES,
@@ -23,6 +26,8 @@ from custimport.settings import (
 
 WINDOW_LINES: Final = 256
 """Lines cut at once by the csv module without a look at each: where one of them is odd, only these are looked at."""
+WINDOW_CHARACTERS: Final = 1024 * 1024
+"""Fewer lines are cut at once where they are long."""
 
 
 class Content(Protocol):
@@ -37,11 +42,15 @@ class Content(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """A file whose header is understood. `chunks` streams the records; `warnings` grows while they are read."""
+    """A file whose header is understood. `chunks` streams the records.
+
+    `encoding_advice` says what to do about the rows that were no text, of those read so far.
+    """
 
     header: Header
-    warnings: list[str]
+    warnings: Sequence[str]
     chunks: Iterator[ParsedRows]
+    encoding_advice: Callable[[], str]
 
 
 @dataclass(slots=True)
@@ -65,12 +74,14 @@ def parse(content: Content, options: InputOptions, chunk_rows: int) -> ParsedFil
     # cells are measured here, so that one that is too large can still be shown in the report; the module's own limit
     # is a setting of the whole process
     csv.field_size_limit(2 * MAX_RECORD_BYTES)
-    reader = TextReader(content.blocks(), options.encoding, MAX_RECORD_BYTES)
+    reader = TextReader(content.name, content.blocks(), options.encoding, options.max_record_bytes)
     window = LineWindow(reader.lines())
     understood = _read_header(content.name, window, reader, options)
-    warnings = _header_warnings(reader, understood.header)
-    parser = _Parser(content, reader, window, understood, Dialect(understood.header.delimiter, options.quotechar))
-    return ParsedFile(understood.header, warnings, parser.chunks(chunk_rows, warnings))
+    dialect = Dialect(understood.header.delimiter, options.quotechar)
+    header = replace(understood.header, retry_of=_import_of_report(window, understood, dialect))
+    warnings = _header_warnings(reader, header)
+    parser = _Parser(content, reader, window, understood, dialect, options.max_record_bytes)
+    return ParsedFile(header, warnings, parser.chunks(chunk_rows), parser.encoding_advice)
 
 
 def _read_header(file: str, window: LineWindow, reader: TextReader, options: InputOptions) -> UnderstoodHeader:
@@ -88,7 +99,7 @@ def _read_header(file: str, window: LineWindow, reader: TextReader, options: Inp
         )
     if window.is_truncated(0):
         raise InputUnreadable(
-            f"{file}: the header has more than {MAX_RECORD_BYTES:,} characters", hint="is it a CSV file at all?"
+            f"{file}: the header has more than {options.max_record_bytes:,} bytes", hint="is it a CSV file at all?"
         )
     _refuse_undecodable(line, file, reader.encoding)
     understood = understand(
@@ -116,6 +127,21 @@ def _header_lines(window: LineWindow, quotechar: str) -> list[str]:
     return lines
 
 
+def _import_of_report(window: LineWindow, understood: UnderstoodHeader, dialect: Dialect) -> str | None:
+    """The import that the first record of a loaded report names."""
+    at = understood.import_at
+    if at is None:
+        return None
+    with suppress(csv.Error):
+        for cells in dialect.reader(window.peek(MAX_MULTILINE_RECORD_LINES)):
+            if len(cells) > at and (named := _IMPORT_ID.fullmatch(cells[at].strip())):
+                return named.group()
+    return None
+
+
+_IMPORT_ID: Final = re.compile("[0-9a-f]{16}")
+
+
 def _refuse_undecodable(text: str, file: str, encoding: str) -> None:
     if has_undecodable(text):
         guess = likely_encoding(undecodable_bytes(text))
@@ -138,7 +164,13 @@ class _Parser:
     """Reads the records of one file."""
 
     def __init__(
-        self, content: Content, reader: TextReader, window: LineWindow, understood: UnderstoodHeader, dialect: Dialect
+        self,
+        content: Content,
+        reader: TextReader,
+        window: LineWindow,
+        understood: UnderstoodHeader,
+        dialect: Dialect,
+        max_record_bytes: int,
     ) -> None:
         self._content = content
         self._reader = reader
@@ -146,34 +178,36 @@ class _Parser:
         self._width = understood.width
         self._dialect = dialect
         self._maker = RecordMaker(understood)
-        self._quotes = OpenQuotes(dialect, lambda number: window.line(number - window.number))
-        self._encoding_errors = 0
+        self._max_record_bytes = max_record_bytes
+        most_characters = min(MAX_MULTILINE_RECORD_CHARACTERS, max_record_bytes)
+        self._quotes = OpenQuotes(dialect, lambda number: window.line(number - window.number), most_characters)
         self._sample = b""
 
-    def chunks(self, chunk_rows: int, warnings: list[str]) -> Iterator[ParsedRows]:
-        """The records in file order, `chunk_rows` in each chunk but the last; streams.
+    def chunks(self, chunk_rows: int) -> Iterator[ParsedRows]:
+        """The records in file order, `chunk_rows` in each chunk but the last, fewer where they are very long; streams.
 
         Where the input fails, the records before that place come first, and then the error.
         """
         rows = _Rows()
         end = Position()
+        last_byte = self._window.content_bytes + CHUNK_BYTES
         try:
             while self._read_into(rows, chunk_rows, end.row):
-                if len(rows) == chunk_rows:
-                    end = self._position(end.row + chunk_rows)
+                if len(rows) == chunk_rows or (rows and self._window.content_bytes >= last_byte):
+                    end = self._position(end.row + len(rows))
                     yield _chunk(rows, end)
                     rows = _Rows()
+                    last_byte = self._window.content_bytes + CHUNK_BYTES
         except InputUnreadable:
             if len(rows):
                 yield _chunk(rows, self._position_within(rows, end))
             raise
         if len(rows):
             yield _chunk(rows, self._position(end.row + len(rows)))
-        self._suggest_encoding(warnings)
 
     def _read_into(self, rows: _Rows, chunk_rows: int, rows_before: int) -> bool:
         """Adds some records to the chunk, at most `chunk_rows` in all; false at the end of the file."""
-        window = self._window.peek(min(WINDOW_LINES, chunk_rows - len(rows)))
+        window = self._window.peek(min(WINDOW_LINES, chunk_rows - len(rows)), WINDOW_CHARACTERS)
         records = self._cut_all(window) if window else []
         if records is None:
             self._cut_each(len(window), rows, rows_before)
@@ -237,7 +271,7 @@ class _Parser:
         """The record that begins with the next line, and how many lines it has."""
         window, at = self._window, self._window.number
         if window.is_truncated(0):
-            message = f"the line has more than {MAX_RECORD_BYTES:,} characters; only its beginning is kept"
+            message = f"the line has more than {self._max_record_bytes:,} bytes; only its beginning is kept"
             return 1, _without_cells(number, at, Code.CELL_TOO_LARGE, message, line[:MAX_CELL_CHARACTERS])
         probe = self._dialect.begin(line)
         if probe.is_open:
@@ -262,24 +296,17 @@ class _Parser:
         return self._maker.record(cells, number, self._window.number)
 
     def _encoding_error(self, text: str, number: int) -> Rejection:
-        self._encoding_errors += 1
         if len(self._sample) < MAX_SAMPLE_BYTES:
             self._sample += undecodable_bytes(text)[:MAX_SAMPLE_BYTES]
         message = f"the line holds bytes that are not {self._reader.encoding} text, shown as \\xNN"
         return _without_cells(number, self._window.number, Code.ENCODING_ERROR, message, text)
 
-    def _suggest_encoding(self, warnings: list[str]) -> None:
-        if not self._encoding_errors:
-            return
-        guess = likely_encoding(self._sample)
+    def encoding_advice(self) -> str:
+        """What to do about the rows that are no text; makes sense only where there are some."""
         if self._reader.has_foreign_text:
-            how = f"the rest of the file is {self._reader.encoding}: mend these rows"
-        elif guess:
-            how = f"likely {guess}: add --encoding {guess}"
-        else:
-            how = "name the encoding: --encoding NAME"
-        rows = "1 row is" if self._encoding_errors == 1 else f"{self._encoding_errors:,} rows are"
-        warnings.append(f"{rows} not {self._reader.encoding} text; {how}")
+            return f"the rest of the file is {self._reader.encoding}, mend these rows"
+        guess = likely_encoding(self._sample)
+        return f"likely {guess}: add --encoding {guess}" if guess else "name the encoding with --encoding NAME"
 
 
 MAX_SAMPLE_BYTES: Final = 65_536

@@ -65,7 +65,13 @@ class OpenQuotes:
     beginning and once in the chain, however many lines of a hostile file open a quote.
     """
 
-    def __init__(self, dialect: Dialect, line_at: Callable[[int], str | None]) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        line_at: Callable[[int], str | None],
+        most_characters: int = MAX_MULTILINE_RECORD_CHARACTERS,
+    ) -> None:
+        self._most_characters = most_characters
         self._dialect = dialect
         self._line_at = line_at
         self._first = 0
@@ -85,7 +91,7 @@ class OpenQuotes:
         if not (self._first <= line <= self._open_through):
             self._begin(line)
         self._forget_before(line)
-        characters_allowed = self._characters[line] + MAX_MULTILINE_RECORD_CHARACTERS - len(self._line_at(line) or "")
+        characters_allowed = self._characters[line] + self._most_characters - len(self._line_at(line) or "")
         while not self._ended:
             last = self._open_through
             if last - line + 1 >= MAX_MULTILINE_RECORD_LINES or self._characters[last] > characters_allowed:

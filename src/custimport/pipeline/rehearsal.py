@@ -4,12 +4,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 from typing import Final
 
 from custimport.customer.conflicts import duplicate_in_database, duplicate_in_file
 from custimport.pipeline.fingerprints import FingerprintTable, fingerprint
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.resuming import up_to_row
+from custimport.pipeline.systematic import FIRST_ROWS, FirstRows
 from custimport.pipeline.writing import settled_rows
 from custimport.records import (
     BatchWritten,
@@ -61,6 +63,7 @@ def rehearse(
     seen = FingerprintTable()
     decide = {Policy.REJECT: _reject, Policy.SKIP: _skip, Policy.UPDATE: _update}[policy]
     total = RowCounts()
+    first_rows = FirstRows({})
     previous = Position()
     for next_chunk in chunks:
         if stop.is_set():
@@ -68,13 +71,13 @@ def rehearse(
         chunk = next_chunk
         stored = lookup([row.email for row in chunk.valid])
         outcomes = [decide(row, stored.get(row.email), seen) for row in chunk.valid]
-        rejected_rows = sorted(
-            [
-                *(outcome.row for outcome in outcomes if isinstance(outcome, Rejection)),
-                *(rejection.row for rejection in chunk.rejections),
-            ]
-        )
-        row_over = limit.first_row_over(total.rejected, rejected_rows)
+        rejections = [outcome for outcome in outcomes if isinstance(outcome, Rejection)]
+        rejections = sorted([*rejections, *chunk.rejections], key=attrgetter("row"))
+        row_over = limit.first_row_over(total.rejected, [rejection.row for rejection in rejections])
+        if total.read < FIRST_ROWS:
+            first_rows.add(rejections)
+            if limit.judges_reasons(previous.row, chunk.position.row) and first_rows.fault() is not None:
+                row_over = min(row_over or FIRST_ROWS, FIRST_ROWS)
         if row_over is not None:
             chunk = up_to_row(chunk, row_over, previous)
             outcomes = outcomes[: len(chunk.valid)]

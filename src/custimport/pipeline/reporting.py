@@ -1,12 +1,12 @@
 """Rejections as CSV, JSON or JSONL: the formats, row by row. Where the files lie is for `reports` to know."""
 
-import csv
 import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from itertools import islice
 from pathlib import PurePath
 from typing import Any, BinaryIO, Final, Protocol, TextIO
 
@@ -24,9 +24,13 @@ REPORT_COLUMNS: Final = (
     "rejection_reasons",
     "rejection_extra_cells",
     "rejection_raw",
+    "rejection_import",
 )
 _DANGEROUS: Final = re.compile(r"'*[=+\-@\t\r]")
 _DANGEROUS_FIRST: Final = frozenset("'=+-@\t\r")
+_WANTS_CARE: Final = ('"', ",'", ",=", ",+", ",-", ",@")
+"""In a line of printable characters: what must be quoted, or could be run by a spreadsheet."""
+LINES_AT_ONCE: Final = 1_000
 _FURTHER_LINE_ENDS: Final = re.compile("[\x85\u2028\u2029]")
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
@@ -63,11 +67,13 @@ def report_format(path: str) -> ReportFormat:
         ) from None
 
 
-def report_writer(report_format: ReportFormat, stream: TextIO, columns: Sequence[str]) -> ReportWriter:
+def report_writer(
+    report_format: ReportFormat, stream: TextIO, columns: Sequence[str], import_id: str | None
+) -> ReportWriter:
     """A writer of that format. The stream must encode UTF-8, leave line ends alone, and take any text."""
     match report_format:
         case ReportFormat.CSV:
-            return _CsvReport(stream, columns)
+            return _CsvReport(stream, columns, import_id)
         case ReportFormat.JSON:
             return _JsonReport(stream, columns)
         case ReportFormat.JSONL:
@@ -80,25 +86,31 @@ def neutralised(cell: str) -> str:
 
 
 class _CsvReport:
-    """The file's own columns and cells, then what is wrong with them; UTF-8 with BOM, comma, CRLF."""
+    """The file's own columns and cells, then what is wrong with them; UTF-8 with BOM, comma, CRLF.
 
-    def __init__(self, stream: TextIO, columns: Sequence[str]) -> None:
+    The import stands in every row, so that whoever loads a part of the report links it nevertheless.
+    """
+
+    def __init__(self, stream: TextIO, columns: Sequence[str], import_id: str | None) -> None:
+        self._import_id = import_id or ""
         self._stream = stream
         self._columns = columns
         self._width = len(columns)
-        self._writer = csv.writer(stream)
 
     def begin(self) -> None:
-        self._stream.write("\ufeff")
-        self._writer.writerow([*map(neutralised, self._columns), *REPORT_COLUMNS])
+        names = map(_cell, [*self._columns, *REPORT_COLUMNS])
+        self._stream.write("\ufeff" + ",".join(names) + "\r\n")
 
     def write(self, rejections: Iterable[Rejection]) -> None:
-        self._writer.writerows(map(self._row, rejections))
+        remaining = iter(rejections)
+        # one call of the stream for many lines: it costs as much as a line
+        while lines := list(map(self._line, islice(remaining, LINES_AT_ONCE))):
+            self._stream.write("".join(lines))
 
     def end(self, summary: ImportSummary) -> None:
         pass
 
-    def _row(self, rejection: Rejection) -> list[str | int]:
+    def _line(self, rejection: Rejection) -> str:
         cells, extra = rejection.cells, ""
         if len(cells) != self._width:
             if len(cells) > self._width:
@@ -113,11 +125,22 @@ class _CsvReport:
         if not reasons.isprintable():
             # a line break more could make a long record longer than a record may be when the report is loaded
             reasons = " ".join(reasons.splitlines())
-        texts = [*cells, codes, reasons, extra, rejection.raw or ""]
-        # looking at the first character spares almost every cell the call and the pattern
-        row: list[str | int] = [neutralised(text) if text[:1] in _DANGEROUS_FIRST else text for text in texts]
-        row[self._width : self._width] = (rejection.line, rejection.row)
-        return row
+        place = (str(rejection.line), str(rejection.row))
+        texts = [*cells, *place, codes, reasons, extra, rejection.raw or "", self._import_id]
+        line = "," + ",".join(texts)
+        # looking at the whole line spares almost every cell the look of its own
+        if line.count(",") == len(texts) and line.isprintable() and not any(map(line.__contains__, _WANTS_CARE)):
+            return line[1:] + "\r\n"
+        return ",".join(map(_cell, texts)) + "\r\n"
+
+
+def _cell(text: str) -> str:
+    """The cell as it stands in a line: no formula, and in quotes where it must be (RFC 4180, section 2)."""
+    if text[:1] in _DANGEROUS_FIRST:
+        text = neutralised(text)
+    if '"' in text:
+        return '"' + text.replace('"', '""') + '"'
+    return f'"{text}"' if "," in text or "\r" in text or "\n" in text else text
 
 
 class _JsonLines:
@@ -184,7 +207,7 @@ def write_rejections(
 ) -> None:
     """A whole report on an open stream of bytes, which stays open; streams. The stream's own errors pass through."""
     with _text_on(stream) as text:
-        writer = report_writer(report_format, text, columns)
+        writer = report_writer(report_format, text, columns, summary.import_id)
         writer.begin()
         writer.write(rejections)
         writer.end(summary)

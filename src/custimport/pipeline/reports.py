@@ -167,7 +167,7 @@ class ReportFile:
         with self._told():
             descriptor = _claimed(self._partial)
             self._stream: io.TextIOWrapper = text_stream(io.BufferedWriter(io.FileIO(descriptor, "w")))
-            self._writer: ReportWriter = report_writer(self._format, self._stream, columns)
+            self._writer: ReportWriter = report_writer(self._format, self._stream, columns, import_id)
             self._writer.begin()
 
     def write(self, rejections: Iterable[Rejection]) -> None:

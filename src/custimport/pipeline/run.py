@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from custimport.customer.dates import Rules
 from custimport.errors import CustimportError, DatabaseUnavailable, ExitCode, Interrupted, TooManyRejections
+from custimport.pipeline.diagnosis import Diagnosis
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.parsing import parse
 from custimport.pipeline.recording import recorded
 from custimport.pipeline.resuming import after_checkpoint
 from custimport.pipeline.source import Source
+from custimport.pipeline.systematic import FIRST_ROWS, FirstRows
 from custimport.pipeline.validation import validate
 from custimport.records import (
     Header,
@@ -63,10 +65,19 @@ class Tally:
             raise AssertionError(f"the balance does not hold up to row {settled.position.row}: {settled.counts}")
         self.counts += settled.counts
         self.position = settled.position
-        for rejection in settled.rejections:
-            self.by_code.update({error.code.value for error in rejection.errors})
+        self.by_code.update(codes_of(settled.rejections))
         if self.counts.read != self.position.row:
             raise AssertionError(f"{self.counts.read} rows are counted, but row {self.position.row} is the last one")
+
+
+def codes_of(rejections: Iterable[Rejection]) -> Iterator[str]:
+    """The codes of every rejection, each once."""
+    for rejection in rejections:
+        errors = rejection.errors
+        if len(errors) == 1:
+            yield errors[0].code
+        else:
+            yield from {error.code for error in errors}
 
 
 class Journal(Protocol):
@@ -167,13 +178,18 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     start = job.start
     tally = Tally(start.started_at or around.now(), start.counts, Counter(start.by_code), start.position)
     begun = time.monotonic()
-    warnings = _Warnings(parsed.warnings, around.listener)
+    warnings: list[str] = []
+    first_rows = FirstRows(start.by_code)
+    diagnosis = Diagnosis(parsed.header, job.rules, parsed.encoding_advice)
     # only who holds the import may touch its reports
     around.journal.begin(parsed.header, tally)
     around.stop.import_id = around.journal.import_id
     around.listener.started(around.journal.import_id, source, tally)
-    warnings.pass_on()
     at_end = False
+
+    def warn(text: str) -> None:
+        warnings.append(text)
+        around.listener.warned(text)
 
     def to_the_end() -> Iterator[ParsedRows]:
         nonlocal at_end
@@ -190,9 +206,10 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
             status=status,
             on_duplicate=job.policy,
             rows=tally.counts,
-            rejected_by_code=dict(sorted(tally.by_code.items())),
+            rejected_by_code={str(code): rows for code, rows in sorted(tally.by_code.items())},
             ignored_columns=parsed.header.ignored,
-            warnings=tuple(warnings.texts),
+            warnings=tuple(warnings),
+            findings=tuple(diagnosis.findings(tally.counts.read, tally.by_code)),
             reports=(),
             started_at=tally.started_at,
             finished_at=around.now(),
@@ -200,17 +217,24 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
             rows_per_second=tally.counts.read / elapsed_seconds if elapsed_seconds else 0.0,
         )
 
+    for text in parsed.warnings:
+        warn(text)
     status, error = Status.COMPLETED, None
     try:
         around.reports.open(parsed.header, around.journal.import_id)
-        around.reports.write(around.journal.recorded_before())
+        around.reports.write(diagnosis.passing(around.journal.recorded_before()))
         validated = validate(to_the_end(), parsed.header, job.rules)
         settled_chunks = around.settle(validated, start, job.limit, around.stop)
         for settled in recorded(settled_chunks, around.journal.record):
             around.reports.write(settled.rejections)
+            diagnosis.watch(settled.rejections)
+            row_before = tally.position.row
             tally.add(settled)
             around.journal.settled(tally)
-            warnings.pass_on()
+            if row_before < FIRST_ROWS:
+                first_rows.add(settled.rejections)
+                if tally.position.row >= FIRST_ROWS and (fault := first_rows.fault()) is not None:
+                    warn("; ".join([str(fault), *diagnosis.findings(tally.counts.read, tally.by_code)]))
         status, error = _ending(job, tally, around.stop, at_end=at_end)
     except DatabaseUnavailable as problem:
         status, error = Status.INTERRUPTED, _stopped(job, tally, around.stop) if around.stop.is_set() else problem
@@ -220,7 +244,6 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
         around.reports.abandon()
         around.journal.finish(summary(Status.FAILED), ExitCode.BUG)
         raise
-    warnings.pass_on()
     return _finished(summary(status), error, around)
 
 
@@ -229,13 +252,21 @@ def _ending(job: ImportJob, tally: Tally, stop: StopRequest, *, at_end: bool) ->
     read, rejected = tally.counts.read, tally.counts.rejected
     if stop.is_set() and not at_end:
         return Status.INTERRUPTED, _stopped(job, tally, stop)
+    if job.limit.stops_on_systematic and read == FIRST_ROWS and not at_end:
+        fault = FirstRows(tally.by_code).fault()
+        if fault is not None:
+            error = TooManyRejections(f"{job.file}: stopped by --stop-on-systematic: {fault}", hint=_MEND)
+            return Status.STOPPED, error
     if not job.limit.allows(read, rejected, at_end=True):
         error = TooManyRejections(
             f"{job.file}: stopped after row {read}: {rejected} rejected, --max-rejections is {job.limit}",
-            hint="mend the file or the cause",
+            hint=_MEND,
         )
         return Status.STOPPED, error
     return Status.COMPLETED, None
+
+
+_MEND: Final = "mend the file or the cause"
 
 
 def _stopped(job: ImportJob, tally: Tally, stop: StopRequest) -> Interrupted:
@@ -261,17 +292,3 @@ def _finished(summary: ImportSummary, error: CustimportError | None, around: Sur
         # told to stop during an outage, the history cannot hear of it: it shows as stalled, and can be resumed
         result = replace(result, error=error or problem)
     return result
-
-
-class _Warnings:
-    """Hands warnings on as they appear; the parser adds to its list while it reads."""
-
-    def __init__(self, texts: Sequence[str], listener: Listener) -> None:
-        self.texts = texts
-        self._listener = listener
-        self._passed_on = 0
-
-    def pass_on(self) -> None:
-        for text in self.texts[self._passed_on :]:
-            self._listener.warned(text)
-        self._passed_on = len(self.texts)

@@ -20,6 +20,7 @@ def summary_document(summary: ImportSummary) -> dict[str, Any]:
         "rejected_by_code": dict(summary.rejected_by_code),
         "ignored_columns": list(summary.ignored_columns),
         "warnings": list(summary.warnings),
+        "findings": list(summary.findings),
         "reports": list(summary.reports),
         "started_at": json_time(summary.started_at),
         "finished_at": json_time(summary.finished_at),

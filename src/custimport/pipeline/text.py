@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from custimport.errors import UsageError
+from custimport.errors import InputUnreadable, UsageError
 
 UNDECODABLE: Final = "custimport-undecodable"
 """Name of the error handler that turns each bad byte into a half of a surrogate pair, U+DC00 plus the byte."""
@@ -46,14 +46,15 @@ class TextReader:
     text beyond ASCII that is.
     """
 
-    def __init__(self, blocks: Iterable[bytes], encoding: str | None, max_line_characters: int) -> None:
+    def __init__(self, file: str, blocks: Iterable[bytes], encoding: str | None, max_line_bytes: int) -> None:
+        self._file = file
         codecs.register_error(UNDECODABLE, _keep_undecodable)
-        self.encoding = _known_encoding(encoding) if encoding else ""
+        self.encoding = known_encoding(encoding) if encoding else ""
         self.double_mark = False
         self.has_undecodable = False
         self.has_foreign_text = False
         self._blocks = iter(blocks)
-        self._max_line_characters = max_line_characters
+        self._max_line_bytes = max_line_bytes
 
     def lines(self) -> Iterator[Lines]:
         """The lines, some at a time; streams. A line over the limit is cut, and the rest of it is passed over."""
@@ -74,18 +75,23 @@ class TextReader:
                 yield self._limited(list(io.StringIO(rest[:cut], newline="")))
                 rest = rest[cut:]
             # a carriage return may be half of a line end
-            if len(rest) - rest.endswith("\r") > self._max_line_characters:
-                yield Lines([rest[: self._max_line_characters]], frozenset({0}))
+            if len(rest) - rest.endswith("\r") > self._max_line_bytes:
+                yield Lines([rest[: self._max_line_bytes]], frozenset({0}))
                 rest, passing_over = "\r" if rest.endswith("\r") else "", True
         if rest and not passing_over:
             yield self._limited(list(io.StringIO(rest, newline="")))
 
     def _limited(self, lines: list[str]) -> Lines:
-        limit = self._max_line_characters
-        if max(map(len, lines)) <= limit:
+        limit = self._max_line_bytes
+        # no character takes more than four bytes: almost always there is nothing to measure
+        if max(map(len, lines)) <= limit // 4:
             return Lines(lines)
-        long = frozenset(index for index, line in enumerate(lines) if len(line.rstrip("\r\n")) > limit)
+        long = frozenset(index for index, line in enumerate(lines) if self._is_long(line.rstrip("\r\n")))
         return Lines([line[:limit] if index in long else line for index, line in enumerate(lines)], long)
+
+    def _is_long(self, line: str) -> bool:
+        limit = self._max_line_bytes
+        return len(line) > limit or (4 * len(line) > limit and len(line.encode("utf-8", "surrogatepass")) > limit)
 
     def _texts(self) -> Iterator[str]:
         """The decoded content without byte order marks."""
@@ -95,7 +101,7 @@ class TextReader:
             if not more:
                 break
             block += more
-        self.encoding = _effective_encoding(self.encoding, block)
+        self.encoding = _effective_encoding(self.encoding, block, self._file)
         self.has_undecodable = self.encoding.replace("_", "-") in _CODECS_THAT_GIVE_HALVES
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
         begun, marks = False, 0
@@ -132,10 +138,15 @@ class TextReader:
         return text
 
 
-def _effective_encoding(asked_for: str, beginning: bytes) -> str:
+def _effective_encoding(asked_for: str, beginning: bytes, file: str) -> str:
     """What the operator says; else what a byte order mark says; else UTF-8."""
     marked = next((name for mark, name in _BYTE_ORDER_MARKS if beginning.startswith(mark)), "")
     # "utf-16" and "utf-32" leave the byte order to the mark
+    if asked_for in {"utf-16", "utf-32"} and not marked and beginning:
+        raise InputUnreadable(
+            f"{file}: --encoding {asked_for}, but no byte order mark says which byte comes first",
+            hint=f"name the byte order: --encoding {asked_for}-le (Windows) or {asked_for}-be",
+        )
     if asked_for in {"", "utf-16", "utf-32"}:
         return marked or asked_for or "utf-8"
     return asked_for
@@ -148,7 +159,7 @@ def _keep_undecodable(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(ord(FIRST_UNDECODABLE) + byte) for byte in bad), error.end
 
 
-def _known_encoding(name: str) -> str:
+def known_encoding(name: str) -> str:
     """The codec's own name; raises `UsageError` for one that Python has not, or that gives no text."""
     try:
         codec = codecs.lookup(name)

@@ -16,6 +16,7 @@ from typing import Protocol
 from custimport.errors import CustimportError
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.resuming import up_to_row
+from custimport.pipeline.systematic import FIRST_ROWS, FirstRows
 from custimport.records import (
     BatchWritten,
     Position,
@@ -62,6 +63,7 @@ def write(
     """
     readable = _UntilFailure(chunks)
     total = start.counts
+    first_rows = FirstRows(start.by_code)
     previous = start.position
     in_flight: deque[_ChunkInFlight] = deque()
     with ExitStack() as stack:
@@ -76,15 +78,23 @@ def write(
             chunk = next_chunk
             row_over = None
             ahead = chunk.row_count + sum(waiting.chunk.row_count for waiting in in_flight)
-            if limit.may_trip(total.read, total.rejected, ahead):
+            judged = limit.judges_reasons(previous.row, chunk.position.row)
+            if judged or limit.may_trip(total.read, total.rejected, ahead):
                 # near the limit nothing may be under way beyond the row that passes it
                 while in_flight:
                     settled = _settled(in_flight.popleft())
                     total += settled.counts
+                    if total.read <= FIRST_ROWS:
+                        first_rows.add(settled.rejections)
                     yield settled
                 foreseen = sinks[0].foresee_rejections(chunk.valid)
                 rejected_rows = sorted([*foreseen, *(rejection.row for rejection in chunk.rejections)])
                 row_over = limit.first_row_over(total.rejected, rejected_rows)
+                if judged:
+                    first_rows.add(chunk.rejections)
+                    first_rows.add_duplicates(foreseen)
+                    if first_rows.fault() is not None:
+                        row_over = min(row_over or FIRST_ROWS, FIRST_ROWS)
                 if row_over is not None:
                     chunk = up_to_row(chunk, row_over, previous)
             previous = next_chunk.position
@@ -94,6 +104,8 @@ def write(
             if len(in_flight) >= CHUNKS_IN_FLIGHT:
                 settled = _settled(in_flight.popleft())
                 total += settled.counts
+                if total.read <= FIRST_ROWS:
+                    first_rows.add(settled.rejections)
                 yield settled
                 if not limit.allows(total.read, total.rejected):
                     break

@@ -1,10 +1,9 @@
-"""Reaching MongoDB: where the data goes, a connected client, and what its errors mean."""
+"""A connected client, and what the driver's errors mean."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pymongo import MongoClient, WriteConcern, timeout
@@ -22,17 +21,12 @@ from pymongo.errors import (
     WTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
-from pymongo.uri_parser import parse_uri
 
 from custimport.errors import DatabaseRefused, DatabaseUnavailable, UsageError
-from custimport.settings import (
-    CONNECT_TIMEOUT_MS,
-    DEFAULT_DATABASE,
-    ENVIRONMENT_EMBEDDED,
-    ENVIRONMENT_URI,
-    ENVIRONMENT_URI_FILE,
-    SOCKET_TIMEOUT_MS,
-)
+from custimport.settings import CONNECT_TIMEOUT_MS, SOCKET_TIMEOUT_MS
+from custimport.store.refusals import refusal_words
+from custimport.store.target import Target, unreadable_file, unusable_uri
+from custimport.store.tls_refusals import hint_for_silence, tls_refusal
 
 Document = dict[str, Any]
 
@@ -42,33 +36,8 @@ TRANSIENT_CODES: Final = frozenset(
 )
 """Codes with which a server says that it could not just now: nothing is wrong with the document."""
 
-FORBIDDEN_IN_DATABASE_NAMES: Final = frozenset('/\\. "$\0')
-LONGEST_DATABASE_NAME_BYTES: Final = 63
-"""Both are the server's limits on names ("MongoDB Limits and Thresholds")."""
-
-RIGHTS_CODES: Final = frozenset({13, 18, 8000})
-"""Unauthorized, AuthenticationFailed, AtlasError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where the data goes. `uri` is None for the embedded server; `origin` says which setting named it."""
-
-    uri: str | None = field(repr=False)
-    database: str
-    origin: str
-
-    def description(self) -> str:
-        """Servers and database for people; never credentials, nor the options in the URI."""
-        return f"{self.server()} · database {self.database}"
-
-    def server(self) -> str:
-        """The servers, without credentials."""
-        if self.uri is None:
-            return "embedded MongoDB"
-        scheme, _, rest = self.uri.partition("://")
-        hosts = _authority(rest).rpartition("@")[2]
-        return f"{scheme}://{hosts}"
+FIRST_LOOK_SECONDS: Final = 1.0
+"""Then the servers' errors are looked at: what is set wrong about TLS does not become right by waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,135 +47,6 @@ class Store:
     target: Target
     client: MongoClient[Document]
     database: Database[Document]
-
-
-def resolve_target(
-    uri: str | None, database: str | None, environment: Mapping[str, str], working_folder: Path
-) -> Target:
-    """The target that option, environment, `.env` or, with none of them, the embedded server gives.
-
-    Raises `UsageError` for a URI or a name that cannot be one, `DatabaseUnavailable` if none is given and
-    CUSTIMPORT_EMBEDDED=never forbids the embedded server.
-    """
-    found, origin = _find_uri(uri, environment, working_folder)
-    if found is None:
-        if environment.get(ENVIRONMENT_EMBEDDED, "").strip().lower() == "never":
-            raise DatabaseUnavailable(
-                f"no MongoDB is named, and {ENVIRONMENT_EMBEDDED}=never forbids the embedded one",
-                hint=f"give --uri mongodb://HOST:27017, or set {ENVIRONMENT_URI[0]}",
-            )
-        return Target(None, _checked_name(database or DEFAULT_DATABASE), "embedded")
-    of_the_uri = _database_of(found, origin)
-    return Target(found, _checked_name(database or of_the_uri), origin)
-
-
-def _checked_name(database: str) -> str:
-    if FORBIDDEN_IN_DATABASE_NAMES & set(database) or len(database.encode()) > LONGEST_DATABASE_NAME_BYTES:
-        raise UsageError(
-            f"{database!r} cannot be the name of a database",
-            hint=f'at most {LONGEST_DATABASE_NAME_BYTES} bytes, without / \\ . " $ and spaces',
-        )
-    return database
-
-
-def _authority(after_scheme: str) -> str:
-    """`user:password@hosts` of a URI without its scheme."""
-    return after_scheme.partition("?")[0].partition("/")[0]
-
-
-def _find_uri(uri: str | None, environment: Mapping[str, str], folder: Path) -> tuple[str | None, str]:
-    if uri:
-        return uri.strip(), "--uri"
-    for name in ENVIRONMENT_URI:
-        if named := environment.get(name, "").strip():
-            return named, f"environment variable {name}"
-    path = environment.get(ENVIRONMENT_URI_FILE)
-    if path:
-        try:
-            text = Path(path).read_text(encoding="utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which cannot be read: {error}") from error
-        if not text:
-            raise UsageError(f"{ENVIRONMENT_URI_FILE} names {path}, which is empty")
-        return text, f"file {path}"
-    settings_file = _dotenv(folder / ".env")
-    for name in ENVIRONMENT_URI:
-        if settings_file.get(name):
-            return settings_file[name], "file .env"
-    return None, ""
-
-
-def _dotenv(path: Path) -> dict[str, str]:
-    """The assignments of a `.env` file: NAME=value lines, optional quotes, optional `export`, # comments."""
-    try:
-        # a byte order mark would hide the first name, and the data would go to the embedded server
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    values = {}
-    for line in lines:
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and not name.startswith("#"):
-            values[name.strip()] = _unquoted(value.strip())
-    return values
-
-
-def _unquoted(value: str) -> str:
-    """The value without its quotes, or without the comment behind it."""
-    quote = value[:1]
-    if quote and quote in "'\"" and quote in value[1:]:
-        return value[1:].partition(quote)[0]
-    return value.partition(" #")[0].rstrip()
-
-
-def _database_of(uri: str, origin: str) -> str:
-    rest = uri.partition("://")[2]
-    if "@" in rest[len(_authority(rest)) :]:
-        # a password with an unescaped / or ?: what seems to be the host is a part of it and would be shown
-        raise _unusable_uri(origin)
-    try:
-        # an srv name is looked up only when the client is made: here it could wait for a name server
-        if uri.startswith("mongodb+srv://"):
-            return rest.partition("?")[0].partition("/")[2] or DEFAULT_DATABASE
-        return parse_uri(uri)["database"] or DEFAULT_DATABASE
-    except OSError as error:
-        raise _unreadable_file(origin, error) from None
-    except (PyMongoError, ValueError):
-        raise _unusable_uri(origin) from None
-
-
-def _unreadable_file(origin: str, error: OSError) -> UsageError:
-    return UsageError(
-        f"a file that the MongoDB URI from {origin} names cannot be read: {error}",
-        hint="see tlsCAFile and tlsCertificateKeyFile in it",
-    )
-
-
-def _unusable_uri(origin: str) -> UsageError:
-    # the driver's own words may quote the password
-    return UsageError(
-        f"the MongoDB URI from {origin} cannot be understood",
-        hint="it looks like mongodb://USER:PASSWORD@HOST:27017/DATABASE; characters such as @ : / % in the password "
-        "must be percent-encoded",
-    )
-
-
-def masked_uri(uri: str) -> str:
-    """The URI with `***` for its password and for every option that holds a secret."""
-    scheme, separator, rest = uri.partition("://")
-    place, question_mark, options = rest.partition("?")
-    credentials, at_sign, hosts = place.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    shown = "&".join(map(_masked_option, options.split("&")))
-    return f"{scheme}{separator}{user}{':***' if colon else ''}{at_sign}{hosts}{question_mark}{shown}"
-
-
-def _masked_option(option: str) -> str:
-    name, equals, value = option.partition("=")
-    secret = "password" in name.lower() or name.lower() == "authmechanismproperties"
-    return f"{name}{equals}{'***' if secret else value}"
 
 
 @contextmanager
@@ -236,9 +76,9 @@ def _connected(target: Target, uri: str, server_wait_ms: int) -> Iterator[Store]
             uri, tz_aware=True, appname="custimport", **_defaults(uri, server_wait_ms)
         )
     except OSError as error:
-        raise _unreadable_file(target.origin, error) from None
+        raise unreadable_file(target.origin, error) from None
     except InvalidURI:
-        raise _unusable_uri(target.origin) from None
+        raise unusable_uri(target.origin) from None
     except ConfigurationError as error:
         if uri.startswith("mongodb+srv://"):
             # the look-up of the name is made here, and its failure has no class of its own
@@ -246,18 +86,16 @@ def _connected(target: Target, uri: str, server_wait_ms: int) -> Iterator[Store]
                 f"{target.description()}: the servers cannot be found: {error}",
                 hint="is the name right, and the name server reachable?",
             ) from None
-        raise _unusable_uri(target.origin) from None
+        raise unusable_uri(target.origin) from None
     except ValueError:
-        raise _unusable_uri(target.origin) from None
+        raise unusable_uri(target.origin) from None
     with client:
         if not client.write_concern.acknowledged:
             raise UsageError(
                 f"the MongoDB URI from {target.origin} has w=0: the server would not say what it stored",
                 hint="leave w out, for the majority, or give w=1",
             )
-        # the first look for a server may take longer than a later one; TLS over a long way takes a second
-        with timeout(None if _says(uri, "serverselectiontimeoutms") else CONNECT_TIMEOUT_MS / 1000):
-            client.admin.command("ping")
+        _reach(client, target, uri)
         # each option by itself: the w=majority of a copied URI must not take the journal away
         asked: dict[str, Any] = {"w": "majority", "j": True} | client.write_concern.document
         database = client.get_database(
@@ -266,6 +104,28 @@ def _connected(target: Target, uri: str, server_wait_ms: int) -> Iterator[Store]
             read_concern=None if _says(uri, "readconcernlevel") else ReadConcern("majority"),
         )
         yield Store(target, client, database)
+
+
+def _reach(client: MongoClient[Document], target: Target, uri: str) -> None:
+    """Returns when a server has answered. Raises `DatabaseRefused` for TLS that can never work, soon."""
+    first_look = None if _says(uri, "serverselectiontimeoutms") else FIRST_LOOK_SECONDS
+    try:
+        _ping(client, first_look)
+    except PyMongoError as error:
+        if not is_outage(error):
+            raise
+        refusal = tls_refusal(client, target.description(), with_tls=_with_tls(uri))
+        if refusal is not None:
+            raise refusal from None
+        if first_look is None:
+            raise
+        # longer than a later look for a server: TLS over a long way takes a second
+        _ping(client, CONNECT_TIMEOUT_MS / 1000 - first_look)
+
+
+def _ping(client: MongoClient[Document], seconds: float | None) -> None:
+    with timeout(seconds):
+        client.admin.command("ping")
 
 
 def _defaults(uri: str, server_wait_ms: int) -> dict[str, Any]:
@@ -278,9 +138,20 @@ def _defaults(uri: str, server_wait_ms: int) -> dict[str, Any]:
     return {name: value for name, value in defaults.items() if not _says(uri, name.lower())}
 
 
-def _says(uri: str, *names: str) -> bool:
-    options = {pair.partition("=")[0].lower() for pair in uri.partition("?")[2].split("&")}
-    return any(name in options for name in names)
+def _says(uri: str, name: str) -> bool:
+    return name in _options(uri)
+
+
+def _with_tls(uri: str) -> bool:
+    options = _options(uri)
+    default = "true" if uri.startswith("mongodb+srv://") else "false"
+    return options.get("tls", options.get("ssl", default)) == "true"
+
+
+def _options(uri: str) -> dict[str, str]:
+    """The options of the URI; names and values in lower case."""
+    pairs = (pair.lower().partition("=") for pair in uri.partition("?")[2].split("&"))
+    return {name: value for name, _, value in pairs}
 
 
 def is_outage(error: PyMongoError) -> bool:
@@ -308,15 +179,12 @@ def translated_errors(target_description: str) -> Iterator[None]:
     except OperationFailure as error:
         if is_outage(error):
             raise _unavailable(target_description, error) from None
-        words = (error.details or {}).get("errmsg") or type(error).__name__
-        hint = "check the user's rights and password" if error.code in RIGHTS_CODES else ""
-        raise DatabaseRefused(f"{target_description}: the database refused: {words}", hint=hint) from None
+        words, hint = refusal_words(error)
+        raise DatabaseRefused(f"{target_description}: {words}", hint=hint) from None
     except (ConnectionFailure, ExecutionTimeout) as error:
         raise _unavailable(target_description, error) from None
 
 
 def _unavailable(target_description: str, error: PyMongoError) -> DatabaseUnavailable:
     cause = str(error).partition(", Timeout:")[0].partition(" (configured timeouts")[0]
-    return DatabaseUnavailable(
-        f"{target_description}: not reachable: {cause}", hint="is the server running, and the address right?"
-    )
+    return DatabaseUnavailable(f"{target_description}: not reachable: {cause}", hint=hint_for_silence(cause))

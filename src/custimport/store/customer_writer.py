@@ -170,7 +170,8 @@ class CustomerWriter:
         `give_up`: what neither goes in nor can be found is refused.
         """
         known = self._stored.compare(batch.pending)
-        stored = len(known.other) + len(known.equal)
+        stored = len(known.other) + len(known.equal) + len(known.taken)
+        self._settle_taken(known.taken, batch)
         batch.unchanged += len(known.equal)
         for email in known.equal:
             del batch.pending[email]
@@ -226,6 +227,17 @@ class CustomerWriter:
             for reply in insert_packed(self._customers, [pack(row, now) for row in rows])
             if reply["code"] != DUPLICATE_KEY or "_id" not in reply.get("keyPattern", {})
         ]
+
+    def _settle_taken(self, taken: Mapping[str, str], batch: Batch) -> None:
+        """Rows whose e-mail somebody else's customer has: skipped, or rejected naming the customer."""
+        pending = batch.pending
+        for email, customer_id in taken.items():
+            group = pending.pop(email)
+            if self._policy is Policy.SKIP:
+                batch.skipped += len(group)
+            else:
+                errors = (duplicate_in_database(email, customer_id),)
+                batch.rejections += [Rejection(row.row, row.line, row.cells, errors) for row in group]
 
     def _settle_known(self, email: str, stored: Document, batch: Batch) -> Change | None:
         """Settle the rows of an e-mail that is stored, as the policy says; or the change that would."""

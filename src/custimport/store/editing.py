@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, WriteError
+from pymongo.errors import DuplicateKeyError, OperationFailure, WriteError
 
 from custimport.customer.codes import RowError
 from custimport.customer.conflicts import duplicate_in_database, write_refused
@@ -17,6 +17,7 @@ from custimport.store.changes import FINISHED, as_read, foreign_stamps_finder, l
 from custimport.store.connection import is_outage
 from custimport.store.documents import CUSTOMERS, IMPORTS, midnight, shown_import_id
 from custimport.store.lookup import CUSTOMER_CODEC
+from custimport.store.rights import CHANGING, DELETING, require_rights
 
 Document = dict[str, Any]
 
@@ -45,6 +46,7 @@ class CustomerEditor:
     """Changes the customers of one database. Every method may raise pymongo's errors."""
 
     def __init__(self, database: Database[Document]) -> None:
+        self._database = database
         self._imports = database[IMPORTS]
         self._customers = database[CUSTOMERS].with_options(codec_options=CUSTOMER_CODEC)
         self._unfinished_stamps = foreign_stamps_finder(database, None)
@@ -55,6 +57,7 @@ class CustomerEditor:
 
         Raises `NotFound` if it was deleted since it was read, and `Refused` if others never let us have our turn.
         """
+        require_rights(self._database, CHANGING)
         wanted = {field: midnight(value) if isinstance(value, date) else value for field, value in values.items()}
         stored: Document | None = customer
         for _ in range(MAX_LOST_RACES):
@@ -95,10 +98,12 @@ class CustomerEditor:
             operation["$unset"] = dict.fromkeys(removed, "")
         try:
             matched = self._customers.update_one(as_read(read), operation).matched_count
-        except WriteError as error:
+        except OperationFailure as error:
             if is_outage(error):
                 raise
             self._log.withdraw(entry)
+            if not isinstance(error, WriteError):
+                raise
             return self._refusal(error, differing)
         if not matched:
             self._log.withdraw(entry)
@@ -143,6 +148,7 @@ class CustomerEditor:
         an import took hold of meanwhile (then others may be deleted already). One after the other, so that each
         entry of the log is confirmed by its own deletion.
         """
+        require_rights(self._database, DELETING)
         if not force:
             self.refuse_unfinished(customers)
         for customer in customers:
@@ -152,7 +158,13 @@ class CustomerEditor:
         stored = customer
         for _ in range(MAX_LOST_RACES):
             entry = self._log.intend(stored, None, author(DELETE), later_than(stored.get("updated_at")))
-            if self._customers.delete_one(_unchanged(stored)).deleted_count:
+            try:
+                is_deleted = self._customers.delete_one(_unchanged(stored)).deleted_count > 0
+            except OperationFailure as error:
+                if not is_outage(error):
+                    self._log.withdraw(entry)
+                raise
+            if is_deleted:
                 self._log.confirm(entry)
                 return
             self._log.withdraw(entry)

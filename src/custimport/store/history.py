@@ -81,6 +81,7 @@ def first_document(import_id: bytes, plan: Plan, now: datetime) -> Document:
         "delimiter": None,
         "ignored_columns": [],
         "warnings": [],
+        "findings": [],
         "reports": [],
         "rows": asdict(RowCounts()),
         "rejected_by_code": {},
@@ -91,6 +92,7 @@ def first_document(import_id: bytes, plan: Plan, now: datetime) -> Document:
         "finished_at": None,
         "elapsed_seconds": None,
         "exit_code": None,
+        "retry_of": None,
     }
 
 
@@ -103,7 +105,7 @@ def balance(tally: Progress) -> Document:
     """What a checkpoint is in the history document."""
     return {
         "rows": asdict(tally.counts),
-        "rejected_by_code": dict(sorted(tally.by_code.items())),
+        "rejected_by_code": {str(code): rows for code, rows in sorted(tally.by_code.items())},
         "checkpoint": asdict(tally.position),
     }
 
@@ -149,6 +151,7 @@ def recorded_import(document: Document, now: datetime) -> RecordedImport:
         rejected_by_code=document.get("rejected_by_code", {}),
         ignored_columns=document.get("ignored_columns", []),
         warnings=document.get("warnings", []),
+        findings=document.get("findings", []),
         reports=document.get("reports", []),
         started_at=document["started_at"],
         finished_at=finished_at,

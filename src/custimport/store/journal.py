@@ -20,6 +20,8 @@ from custimport.store.history import Plan, Progress, balance, first_document
 from custimport.store.indexes import ensure_indexes
 from custimport.store.lease import new_lease, server_time, take_over
 from custimport.store.patience import Patience
+from custimport.store.refusals import is_denial
+from custimport.store.rights import load_rights, require_rights
 from custimport.store.settled import SettledRows, find_settled
 
 Document = dict[str, Any]
@@ -56,6 +58,9 @@ class ImportJournal:
         self._imports = database[IMPORTS]
         self._rejections = database[REJECTIONS]
         self._beginning = beginning
+        self._policy = Policy(
+            beginning.document["on_duplicate"] if isinstance(beginning, Resumed) else beginning.on_duplicate
+        )
         self._patience = patience
         self._interval_seconds = interval_seconds
         self._lease = new_lease(utc_now())
@@ -63,6 +68,7 @@ class ImportJournal:
         self._customers = database[CUSTOMERS]
         self._newest: tuple[Document, int] | None = None
         self._lost = False
+        self._denial: PyMongoError | None = None
         self._renewed_at = _boot_seconds()
         self._ended = threading.Event()
         self._heartbeat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -70,9 +76,11 @@ class ImportJournal:
     def begin(self, header: Header, tally: Progress) -> None:
         """Make the indexes; insert the history document, or take over that of a resumed import; start the heartbeat.
 
-        Raises `Refused` if another process holds the import, `DatabaseRefused` if the index on e-mails cannot be made.
+        Raises `Refused` if another process holds the import, `DatabaseRefused` if the user lacks a right that it will
+        need, or the index on e-mails cannot be made.
         """
         with translated_errors(self._target):
+            self._patience.call(lambda: require_rights(self._imports.database, load_rights(self._policy)))
             self._patience.call(lambda: ensure_indexes(self._imports.database))
             if isinstance(self._beginning, Plan):
                 document = {
@@ -80,6 +88,7 @@ class ImportJournal:
                     "columns": list(header.columns),
                     "delimiter": header.delimiter,
                     "ignored_columns": list(header.ignored),
+                    "retry_of": header.retry_of,
                     **balance(tally),
                     "lease": self._lease,
                 }
@@ -95,8 +104,9 @@ class ImportJournal:
         if isinstance(self._beginning, Plan):
             return None
         first_row = self.checkpoint_row + 1
-        policy = Policy(self._beginning.document["on_duplicate"])
-        settled = self._patience.call(lambda: find_settled(self._customers, self._id, policy, first_row, LARGEST_ROW))
+        settled = self._patience.call(
+            lambda: find_settled(self._customers, self._id, self._policy, first_row, LARGEST_ROW)
+        )
         recorded = self._patience.call(
             lambda: list(rejection_documents.find(self._rejections, self._id, after_row=self.checkpoint_row))
         )
@@ -131,8 +141,11 @@ class ImportJournal:
         """Returns while this process surely holds the import.
 
         Raises `Refused` once another process has taken it over, and `AutoReconnect`, to be waited out like any
-        outage, while the lease could not be renewed for so long that another process might soon take it over.
+        outage, while the lease could not be renewed for so long that another process might soon take it over. The
+        driver's error if the server no longer lets this user renew it.
         """
+        if self._denial is not None:
+            raise self._denial
         if self._lost:
             raise Refused(
                 f"import {self.import_id} was taken over by another process",
@@ -150,6 +163,7 @@ class ImportJournal:
             "status": summary.status.value,
             "exit_code": int(exit_code),
             "warnings": list(summary.warnings),
+            "findings": list(summary.findings),
             "reports": list(summary.reports),
             "finished_at": summary.finished_at,
             "elapsed_seconds": summary.elapsed_seconds,
@@ -192,7 +206,10 @@ class ImportJournal:
                 update["$set"] = newest[0]
             try:
                 result = self._imports.update_one(self._held(), update)
-            except PyMongoError:
+            except PyMongoError as error:
+                if is_denial(error):
+                    self._denial = error
+                    return
                 # the writers meet the same outage and wait it out; the lease grows old until the next beat succeeds
                 continue
             if result.matched_count == 0:

@@ -1,7 +1,7 @@
 """What is stored under the e-mails of a batch, and whether it equals their rows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final, cast
 
@@ -22,10 +22,15 @@ _length_at = Struct("<i").unpack_from
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What is stored under some e-mails: `equal` are those whose customer has the row's values, `other` the rest."""
+    """What is stored under some e-mails.
+
+    `equal` are those whose customer has the row's values, `taken` (with the customer's id as 24 hex digits) those of
+    customers that are not this import's, `other` the rest, decoded: they want a closer look.
+    """
 
     equal: Sequence[str]
     other: dict[str, Document]
+    taken: Mapping[str, str] = field(default_factory=dict)
 
 
 CUSTOMER_CODEC: Final = CodecOptions[Document](tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
@@ -50,7 +55,21 @@ class StoredCustomers:
         """What is stored under the pending e-mails; only the policy update asks how it compares."""
         if self._policy is Policy.UPDATE:
             return compare(self._customers, pending, self._import_id, self._pack_values)
-        return Compared((), self.find(list(pending), {"email": 1}))
+        return self._taken(list(pending))
+
+    def _taken(self, emails: Sequence[str]) -> Compared:
+        codec: CodecOptions[Document] = self._customers.codec_options
+        taken: dict[str, str] = {}
+        other: dict[str, Document] = {}
+        for raw in _documents(self._customers, emails, {"email": 1}):
+            # an ObjectId of 12 bytes, then the e-mail with its length before it and a zero after it (bsonspec.org)
+            identifier = raw[9:21]
+            if raw[4:9] == b"\x07_id\x00" and raw[21:28] == b"\x02email\x00" and self._import_id not in identifier:
+                taken[raw[32:-2].decode()] = identifier.hex()
+            else:
+                document = decode(raw, codec)
+                other[document["email"]] = document
+        return Compared((), other, taken)
 
     def without_doubt(
         self, fresh: Sequence[ValidRow], doubtful: Sequence[ValidRow]
@@ -106,9 +125,11 @@ def compare(
     return Compared(equal, other)
 
 
-def _documents(customers: Collection[Document], emails: Sequence[str]) -> Iterator[bytes]:
+def _documents(
+    customers: Collection[Document], emails: Sequence[str], projection: Document | None = None
+) -> Iterator[bytes]:
     """The stored customers' documents as they came."""
-    found = customers.find_raw_batches({"email": {"$in": emails}}, batch_size=len(emails) + 1)
+    found = customers.find_raw_batches({"email": {"$in": emails}}, projection, batch_size=len(emails) + 1)
     # the driver's stubs speak of documents here
     for block in cast("Iterator[bytes]", found):
         at, size_bytes = 0, len(block)

@@ -14,6 +14,7 @@ from custimport.store.changes import as_read
 from custimport.store.documents import CUSTOMERS, IMPORTS, customer_id_range, row_of, utc_now
 from custimport.store.history import RecordedImport
 from custimport.store.lease import holder_lives, server_time
+from custimport.store.rights import UNDO, require_rights
 
 Document = dict[str, Any]
 
@@ -43,8 +44,10 @@ class Undone:
 def undo(database: Database[Document], found: RecordedImport) -> Undone:
     """Delete the customers that the import created, restore those whose newest change it is, and mark it `undone`.
 
-    May be interrupted and repeated. Raises `Refused` if a process works on the import.
+    May be interrupted and repeated. Raises `Refused` if a process works on the import, `DatabaseRefused` before
+    anything is changed if the user lacks a right that it needs.
     """
+    require_rights(database, UNDO)
     _claim(database, found)
     customers, import_id = database[CUSTOMERS], found.import_id
     imports = database[IMPORTS]

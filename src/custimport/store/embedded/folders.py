@@ -6,7 +6,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 from urllib.parse import quote_plus
 
 from platformdirs import user_data_path
@@ -90,6 +90,11 @@ def folders(environment: Mapping[str, str]) -> Folders:
             f"the embedded MongoDB cannot use its folder {root}: {error.strerror or error}",
             hint=f"set {ENVIRONMENT_DATA_FOLDER} to a folder of yours, or use a server with --uri",
         ) from error
+
+
+def lock_file(path: Path) -> TextIO:
+    """The file, open and made if need be, for its owner only."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "a")
 
 
 def _socket_path(root: Path) -> Path:

@@ -27,7 +27,7 @@ from custimport.settings import (
 )
 from custimport.store.embedded import guard
 from custimport.store.embedded.binary import cause_of_exit, cause_of_start_error, find_mongod, unusable
-from custimport.store.embedded.folders import Folders, folders
+from custimport.store.embedded.folders import Folders, folders, lock_file
 
 LOOK_EVERY_SECONDS: Final = 0.005
 LEAST_FREE_BYTES: Final = 200 * 1024 * 1024
@@ -84,7 +84,7 @@ def stop(environment: Mapping[str, str], *, force: bool) -> bool:
     Raises `Refused` if another process uses it, unless `force`; `DatabaseUnavailable` if it does not stop.
     """
     places = folders(environment)
-    with places.clients_lock.open("a") as lock:
+    with lock_file(places.clients_lock) as lock:
         # under the lock nobody starts it anew
         ours = _unused(lock.fileno())
         running = _answers(places.socket) or _is_held(places.server_lock)
@@ -109,7 +109,7 @@ def _shut_down(places: Folders) -> None:
     ):
         client.admin.command("shutdown", force=True)
     deadline = time.monotonic() + EMBEDDED_START_TIMEOUT_SECONDS
-    with places.server_lock.open("a") as lock:
+    with lock_file(places.server_lock) as lock:
         while not _try_lock(lock.fileno()):
             if time.monotonic() > deadline:
                 raise DatabaseUnavailable(f"the embedded MongoDB does not stop; see {places.log}")
@@ -123,7 +123,7 @@ def _start(places: Folders, environment: Mapping[str, str]) -> None:
     start beside it, since mongod takes the socket from another even if it then cannot have the data.
     """
     deadline = time.monotonic() + EMBEDDED_START_TIMEOUT_SECONDS
-    with places.server_lock.open("a") as lock:
+    with lock_file(places.server_lock) as lock:
         while not _try_lock(lock.fileno()):
             if _answers(places.socket):
                 return
@@ -262,7 +262,7 @@ def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def _is_held(path: Path) -> bool:
-    with path.open("a") as lock:
+    with lock_file(path) as lock:
         return not _try_lock(lock.fileno())
 
 
