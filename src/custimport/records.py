@@ -160,6 +160,7 @@ class StartingPoint:
     by_code: Mapping[str, int] = field(default_factory=dict)
     started_at: datetime | None = None
     elapsed_seconds: float = 0.0
+    timeline: Sequence[tuple[int, float]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,8 @@ class InputOptions:
 class ImportSummary:
     """What is said of one import when it ends, and what `imports show` repeats (contract.md, "Summary").
 
-    `findings`: what many of the rejections have in common, and what would help, a sentence each. `bytes` and `sha256`
+    `findings`: what many of the rejections have in common, and what would help, a sentence each. `timeline`: pairs of
+    rows read and seconds since the beginning, a hundred or so. `bytes` and `sha256`
     are of the file as it lies on disk; None where it was not read to the end.
     """
 
@@ -226,6 +228,7 @@ class ImportSummary:
     ignored_columns: Sequence[str]
     warnings: Sequence[str]
     findings: Sequence[str]
+    timeline: Sequence[tuple[int, float]]
     reports: Sequence[str]
     started_at: datetime
     finished_at: datetime | None

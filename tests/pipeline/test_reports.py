@@ -167,7 +167,7 @@ def test_a_second_import_cannot_take_a_report_that_is_being_written() -> None:
 
 def test_a_report_without_a_folder_says_where_and_how_to_make_it_again() -> None:
     with pytest.raises(OutputUnwritable) as refused:
-        ReportFile(Path("nowhere/r.json"), COLUMNS, IMPORT_ID)
+        ReportFile(Path("nowhere/r.json"), HEADER, IMPORT_ID)
 
     assert refused.value.message == "nowhere/r.json: the report cannot be written: No such file or directory"
     assert f"custimport imports rejections {IMPORT_ID} --format json" in refused.value.hint
@@ -175,7 +175,7 @@ def test_a_report_without_a_folder_says_where_and_how_to_make_it_again() -> None
 
 def test_without_a_history_the_same_command_makes_the_report_again() -> None:
     with pytest.raises(OutputUnwritable) as refused:
-        ReportFile(Path("nowhere/r.csv"), COLUMNS, None)
+        ReportFile(Path("nowhere/r.csv"), HEADER, None)
 
     assert "the same command" in refused.value.hint
     assert "imports rejections" not in refused.value.hint

@@ -27,7 +27,7 @@ ReportOption = Annotated[
     typer.Option(
         "--report",
         metavar="PATH",
-        help="Write the rejected rows there: .csv, .json or .jsonl; repeatable; {name} is the file's name. "
+        help="Write the rejected rows there: .csv, .json, .jsonl or .html; repeatable; {name} is the file's name. "
         "Default: NAME.rejections.csv here, if a row is rejected.",
         rich_help_panel=REPORT_PANEL,
         show_default=False,

@@ -131,6 +131,7 @@ def recorded_job(found: "RecordedImport", limit: RejectionLimit | None) -> Impor
             by_code=found.document["rejected_by_code"],
             started_at=summary.started_at,
             elapsed_seconds=found.document.get("elapsed_seconds") or 0.0,
+            timeline=summary.timeline,
         ),
     )
 

@@ -129,7 +129,8 @@ def write_rejections(store: "Store", name: str, report_format: ReportFormat, str
 
     found = history.find_import(store.database, name)
     recorded = rejections.find(store.database[documents.REJECTIONS], found.import_id)
-    reporting.write_rejections(stream, report_format, found.columns, recorded, found.summary)
+    positions = found.document.get("field_positions", ())
+    reporting.write_rejections(stream, report_format, found.columns, recorded, found.summary, positions)
 
 
 def database_status(store: "Store") -> dict[str, Any]:

@@ -41,6 +41,7 @@ class ReportFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     JSONL = "jsonl"
+    HTML = "html"
 
 
 class ReportWriter(Protocol):
@@ -63,14 +64,21 @@ def report_format(path: str) -> ReportFormat:
         return ReportFormat(extension)
     except ValueError:
         raise UsageError(
-            f"--report {path}: the extension does not say a format", hint="it must be .csv, .json or .jsonl"
+            f"--report {path}: the extension does not say a format", hint="it must be .csv, .json, .jsonl or .html"
         ) from None
 
 
 def report_writer(
-    report_format: ReportFormat, stream: TextIO, columns: Sequence[str], import_id: str | None
+    report_format: ReportFormat,
+    stream: TextIO,
+    columns: Sequence[str],
+    import_id: str | None,
+    field_positions: Sequence[int] = (),
 ) -> ReportWriter:
-    """A writer of that format. The stream must encode UTF-8, leave line ends alone, and take any text."""
+    """A writer of that format. The stream must encode UTF-8, leave line ends alone, and take any text.
+
+    `field_positions`: which columns (0-based) are the four fields, in the order of `FIELDS`; empty if nobody knows.
+    """
     match report_format:
         case ReportFormat.CSV:
             return _CsvReport(stream, columns, import_id)
@@ -78,6 +86,11 @@ def report_writer(
             return _JsonReport(stream, columns)
         case ReportFormat.JSONL:
             return _JsonLines(stream, columns)
+        case ReportFormat.HTML:
+            # only who wants a page reads its style
+            from custimport.pipeline.html_report import HtmlReport
+
+            return HtmlReport(stream, columns, field_positions)
 
 
 def neutralised(cell: str) -> str:
@@ -204,10 +217,11 @@ def write_rejections(
     columns: Sequence[str],
     rejections: Iterable[Rejection],
     summary: ImportSummary,
+    field_positions: Sequence[int] = (),
 ) -> None:
     """A whole report on an open stream of bytes, which stays open; streams. The stream's own errors pass through."""
     with _text_on(stream) as text:
-        writer = report_writer(report_format, text, columns, summary.import_id)
+        writer = report_writer(report_format, text, columns, summary.import_id, field_positions)
         writer.begin()
         writer.write(rejections)
         writer.end(summary)

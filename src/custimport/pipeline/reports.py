@@ -100,7 +100,7 @@ class ImportReports:
         self.asked_for = [Path(template.replace(NAME_PLACE, name)) for template in asked_for]
         self._default = [] if asked_for else [Path(os.path.relpath(folder / default_report_name(file)))]
         self._files: list[ReportFile] = []
-        self._columns: tuple[str, ...] = ()
+        self._header = Header((), (0, 0, 0, 0), ",")
         self._import_id: str | None = None
 
     @property
@@ -110,11 +110,11 @@ class ImportReports:
 
     def open(self, header: Header, import_id: str | None) -> None:
         """Begin the reports asked for. Raises `OutputUnwritable`, and leaves nothing behind then."""
-        self._columns = header.columns
+        self._header = header
         self._import_id = import_id
         try:
             for path in self.asked_for:
-                self._files.append(ReportFile(path, self._columns, import_id))
+                self._files.append(ReportFile(path, header, import_id))
         except OutputUnwritable:
             for report in self._files:
                 report.discard()
@@ -128,7 +128,7 @@ class ImportReports:
         remaining = iter(rejections)
         while batch := list(islice(remaining, REJECTIONS_AT_ONCE)):
             while self._default:
-                self._files.append(ReportFile(self._default[-1], self._columns, self._import_id))
+                self._files.append(ReportFile(self._default[-1], self._header, self._import_id))
                 self._default.pop()
             for report in self._files:
                 report.write(batch)
@@ -159,7 +159,7 @@ class ReportFile:
     Every method but `abandon` and `discard` raises `OutputUnwritable`, which names the path and the cause.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], import_id: str | None) -> None:
+    def __init__(self, path: Path, header: Header, import_id: str | None) -> None:
         self.path = path
         self._partial = partial_path(path)
         self._import_id = import_id
@@ -167,7 +167,9 @@ class ReportFile:
         with self._told():
             descriptor = _claimed(self._partial)
             self._stream: io.TextIOWrapper = text_stream(io.BufferedWriter(io.FileIO(descriptor, "w")))
-            self._writer: ReportWriter = report_writer(self._format, self._stream, columns, import_id)
+            self._writer: ReportWriter = report_writer(
+                self._format, self._stream, header.columns, import_id, header.field_positions
+            )
             self._writer.begin()
 
     def write(self, rejections: Iterable[Rejection]) -> None:

@@ -17,6 +17,7 @@ from custimport.pipeline.recording import recorded
 from custimport.pipeline.resuming import after_checkpoint
 from custimport.pipeline.source import Source
 from custimport.pipeline.systematic import FIRST_ROWS, FirstRows
+from custimport.pipeline.timeline import Timeline
 from custimport.pipeline.validation import validate
 from custimport.records import (
     Header,
@@ -180,6 +181,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     begun = time.monotonic()
     warnings: list[str] = []
     first_rows = FirstRows(start.by_code)
+    timeline = Timeline(start.timeline or [(start.counts.read, start.elapsed_seconds)])
     diagnosis = Diagnosis(parsed.header, job.rules, parsed.encoding_advice)
     # only who holds the import may touch its reports
     around.journal.begin(parsed.header, tally)
@@ -196,8 +198,11 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
         yield from after_checkpoint(parsed.chunks, start.position)
         at_end = True
 
+    def elapsed_until_now() -> float:
+        return start.elapsed_seconds + time.monotonic() - begun
+
     def summary(status: Status) -> ImportSummary:
-        elapsed_seconds = start.elapsed_seconds + time.monotonic() - begun
+        elapsed_seconds = elapsed_until_now()
         return ImportSummary(
             import_id=around.journal.import_id,
             file=job.file,
@@ -210,6 +215,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
             ignored_columns=parsed.header.ignored,
             warnings=tuple(warnings),
             findings=tuple(diagnosis.findings(tally.counts.read, tally.by_code)),
+            timeline=timeline.ended(tally.counts.read, elapsed_seconds),
             reports=(),
             started_at=tally.started_at,
             finished_at=around.now(),
@@ -231,6 +237,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
             row_before = tally.position.row
             tally.add(settled)
             around.journal.settled(tally)
+            timeline.reached(tally.counts.read, elapsed_until_now())
             if row_before < FIRST_ROWS:
                 first_rows.add(settled.rejections)
                 if tally.position.row >= FIRST_ROWS and (fault := first_rows.fault()) is not None:

@@ -86,6 +86,7 @@ class ImportJournal:
                 document = {
                     **first_document(self._id, self._beginning, utc_now()),
                     "columns": list(header.columns),
+                    "field_positions": list(header.field_positions),
                     "delimiter": header.delimiter,
                     "ignored_columns": list(header.ignored),
                     "retry_of": header.retry_of,
@@ -164,6 +165,7 @@ class ImportJournal:
             "exit_code": int(exit_code),
             "warnings": list(summary.warnings),
             "findings": list(summary.findings),
+            "timeline": [list(sample) for sample in summary.timeline],
             "reports": list(summary.reports),
             "finished_at": summary.finished_at,
             "elapsed_seconds": summary.elapsed_seconds,
