@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs test-faults fuzz coverage bench bench-quick clean
+.PHONY: help demo test lint format docs tour test-faults fuzz coverage bench bench-quick clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -48,6 +48,9 @@ format: $(STAMP) ## format the code
 
 docs: $(STAMP) ## write the generated parts of docs/ again
 	@$(BIN)/cog -r -I docs docs/cli.md docs/configuration.md docs/rejections.md
+
+tour: $(STAMP) ## make the pictures of docs/tour.md again
+	@$(BIN)/python docs/tour.py
 
 test-faults: $(STAMP) ## many rounds of kills, outages and full disks (ROUNDS=50)
 	@CUSTIMPORT_FAULT_ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest tests/faults

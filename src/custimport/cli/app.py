@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from custimport.cli import config, customers, db, imports, load
+from custimport.cli import config, customers, db, help_pages, imports, load
 from custimport.cli.configured import ConfiguredCommands
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(imports.app, name="imports")
 app.add_typer(customers.app, name="customers")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
+app.command("help")(help_pages.show_help)
 
 
 def _show_version(value: bool) -> None:
