@@ -15,7 +15,7 @@ from custimport.pipeline.text import TextReader
 from custimport.pipeline.validation import validate
 from custimport.records import InputOptions
 from custimport.settings import BATCH_ROWS, MAX_RECORD_BYTES, WRITERS
-from custimport.store.documents import new_import_id, packed_now, packer, utc_now
+from custimport.store.documents import customers_packer, new_import_id, utc_now
 from custimport.store.seen import SeenEmails
 
 RUNS = 3
@@ -54,9 +54,8 @@ def guess_repeated(path: Path) -> None:
 
 
 def pack(path: Path) -> None:
-    pack_row = packer(new_import_id())
-    now = packed_now(utc_now())
-    judge(path, lambda rows: [pack_row(row, now) for row in rows])  # type: ignore[arg-type]  # rows all the same
+    pack_rows = customers_packer(new_import_id())
+    judge(path, lambda rows: pack_rows(rows, utc_now()))  # type: ignore[arg-type]  # rows all the same
 
 
 def main() -> None:

@@ -18,6 +18,14 @@ class Policy(StrEnum):
     UPDATE = "update"
 
 
+class IfLoaded(StrEnum):
+    """What `--if-loaded` says of a file whose very bytes were loaded before."""
+
+    LOAD = "load"
+    SKIP = "skip"
+    REFUSE = "refuse"
+
+
 class Status(StrEnum):
     """How an import stands."""
 

@@ -9,7 +9,7 @@ from pymongo.errors import OperationFailure
 from custimport.customer.codes import Code, RowError
 from custimport.records import Rejection
 from custimport.store import rejections
-from custimport.store.rejections import from_document, rejection_packer, to_document
+from custimport.store.rejections import from_document, rejections_packer, to_document
 
 IMPORT_ID = bytes.fromhex("01a20b546cd3c259")
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -36,7 +36,7 @@ rejected = st.builds(
 
 @given(rejected)
 def test_packed_bytes_are_what_the_driver_encodes(rejection: Rejection) -> None:
-    packed = rejection_packer(IMPORT_ID)(rejection).raw
+    packed = rejections_packer(IMPORT_ID)(rejection).encode("latin-1")
 
     assert packed == bson.encode(to_document(rejection, IMPORT_ID))
     assert from_document(bson.decode(packed)) == rejection

@@ -1,6 +1,5 @@
 """The command tree: `custimport COMMAND`. One module per group of commands."""
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -27,6 +26,8 @@ app.command("help")(help_pages.show_help)
 
 def _show_version(value: bool) -> None:
     if value:
+        from importlib.metadata import version
+
         typer.echo(f"custimport {version('custimport')}")
         raise typer.Exit
 

@@ -1,4 +1,7 @@
-"""What can be configured: every setting with its option, its environment variables and what it may be."""
+"""What can be configured: every setting with its option, its environment variables and what it may be.
+
+What judges a value is imported when one is given: every command, and `--help` too, reads this module.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,14 +10,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from custimport.cli.event_log import LogFormat, LogLevel
-from custimport.cli.importing import IfLoaded
 from custimport.customer import FIELDS
-from custimport.customer.dates import Rules, iso_day
 from custimport.errors import UsageError
-from custimport.pipeline.limit import RejectionLimit
-from custimport.pipeline.reporting import report_format
-from custimport.pipeline.text import known_encoding
-from custimport.records import Policy
+from custimport.records import IfLoaded, Policy
 from custimport.settings import ENVIRONMENT_URI, ENVIRONMENT_URI_FILE, MAX_RECORD_BYTES
 
 ENVIRONMENT_PREFIX: Final = "CUSTIMPORT_"
@@ -160,12 +158,34 @@ def _check_character(text: str) -> None:
 
 
 def _check_day(text: str) -> None:
+    from custimport.customer.dates import iso_day
+
     if iso_day(text) is None:
         raise UsageError(f"{text!r} is not a day written YYYY-MM-DD")
 
 
 def _check_date_format(text: str) -> None:
+    from custimport.customer.dates import Rules
+
     Rules(date.min, date_formats=(text,))
+
+
+def _check_limit(text: str) -> None:
+    from custimport.pipeline.limit import RejectionLimit
+
+    RejectionLimit.parse(text)
+
+
+def _check_report(path: str) -> None:
+    from custimport.pipeline.reporting import report_format
+
+    report_format(path)
+
+
+def _check_encoding(name: str) -> None:
+    from custimport.pipeline.text import known_encoding
+
+    known_encoding(name)
 
 
 SETTINGS: Final = (
@@ -183,17 +203,17 @@ SETTINGS: Final = (
     Setting("embedded_idle_seconds", "when the unused embedded server stops", Kind.NUMBER, option=None),
     Setting("on_duplicate", "what happens to an e-mail that is there already", Kind.CHOICE, choices=tuple(Policy)),
     Setting("if_loaded", "what happens to a file that was loaded before", Kind.CHOICE, choices=tuple(IfLoaded)),
-    Setting("max_rejections", "when a load stops: N or N%", check=RejectionLimit.parse, number_too=True),
+    Setting("max_rejections", "when a load stops: N or N%", check=_check_limit, number_too=True),
     Setting(
         "stop_on_systematic",
         "whether a load stops when most of its first rows fail alike: true or false",
         Kind.YES_OR_NO,
     ),
-    Setting("report", "where rejected rows go; {name} is the file's name", Kind.LIST, check=report_format),
+    Setting("report", "where rejected rows go; {name} is the file's name", Kind.LIST, check=_check_report),
     Setting("batch_size", "rows in one write command", Kind.WHOLE_NUMBER, minimum=1, maximum=100_000),
     Setting("retry_for", "seconds to wait for a database that went away", Kind.NUMBER),
     Setting("map", "COLUMN=field, or a table of them", Kind.LIST, check=_check_map),
-    Setting("encoding", "the files' encoding", check=known_encoding),
+    Setting("encoding", "the files' encoding", check=_check_encoding),
     Setting("delimiter", "the character between cells, or tab", check=_check_delimiter),
     Setting("quotechar", "the quote character", check=_check_character),
     Setting("date_format", "how dates of birth are written", Kind.LIST, check=_check_date_format),

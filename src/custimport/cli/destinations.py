@@ -11,10 +11,9 @@ from custimport.errors import ExitCode
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, no_customers, rehearse
 from custimport.pipeline.run import Surroundings, Tally
-from custimport.pipeline.source import STANDARD_INPUT
 from custimport.pipeline.writing import write
 from custimport.records import Header, ImportSummary, Rejection, SettledRows, StartingPoint, ValidatedRows
-from custimport.settings import WRITERS
+from custimport.settings import STANDARD_INPUT, WRITERS
 
 if TYPE_CHECKING:
     from custimport.cli.importing import FileRun

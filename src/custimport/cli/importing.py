@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -21,9 +20,9 @@ from custimport.errors import CustimportError, ExitCode, Refused, UsageError, gr
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, StopRequest, Surroundings, run_import
-from custimport.pipeline.source import STANDARD_INPUT, open_source
-from custimport.records import ImportSummary, InputOptions, Policy, Status
-from custimport.settings import COLLECT_AFTER_OBJECTS, WRITERS
+from custimport.pipeline.source import open_source
+from custimport.records import IfLoaded, ImportSummary, InputOptions, Policy, Status
+from custimport.settings import COLLECT_AFTER_OBJECTS, STANDARD_INPUT, WRITERS
 
 GOES_ON_AFTER = frozenset(
     {
@@ -35,14 +34,6 @@ GOES_ON_AFTER = frozenset(
     }
 )
 """The next file follows after these; anything graver would meet it as well."""
-
-
-class IfLoaded(StrEnum):
-    """What `--if-loaded` says of a file whose very bytes were loaded before."""
-
-    LOAD = "load"
-    SKIP = "skip"
-    REFUSE = "refuse"
 
 
 @dataclass(frozen=True, slots=True)

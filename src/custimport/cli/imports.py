@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from custimport.cli import completion, invocation, session, verifying
+from custimport.cli import completion, invocation, session
 from custimport.cli.options import DatabaseOption, JsonOption, UriOption, YesOption
 from custimport.cli.render import (
     import_document,
@@ -150,6 +150,8 @@ def verify(
     """
     with session.open_store(uri, database) as store:
         found = session.find_import(store, import_id)
+        from custimport.cli import verifying
+
         verified = verifying.verify(store, found, file)
     invocation.current().log.info(
         "import verified",

@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 
 from custimport.cli import completion
-from custimport.cli.importing import IfLoaded
 from custimport.cli.options import INPUT_PANEL
-from custimport.records import Policy
+from custimport.records import IfLoaded, Policy
 from custimport.settings import MAX_RECORD_BYTES
 
 REPORT_PANEL = "Rejections"

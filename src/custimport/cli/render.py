@@ -10,10 +10,10 @@ from rich.text import Text
 from custimport.cli.terminal import shown_value
 from custimport.errors import ExitCode
 from custimport.pipeline.summary_json import json_time, summary_document
-from custimport.pipeline.verification import Verification
 from custimport.records import ImportSummary, RowCounts, Status
 
 if TYPE_CHECKING:
+    from custimport.pipeline.verification import Verification
     from custimport.store.history import RecordedImport
     from custimport.store.undo import Undone
 
@@ -176,7 +176,7 @@ def undone_view(found: "RecordedImport", undone: "Undone") -> RenderableType:
     return Group(*lines)
 
 
-def verification_document(found: "RecordedImport", verified: Verification) -> dict[str, Any]:
+def verification_document(found: "RecordedImport", verified: "Verification") -> dict[str, Any]:
     """What came of `imports verify`, for scripts."""
     return {
         "import_id": found.shown_id,
@@ -190,7 +190,7 @@ def verification_document(found: "RecordedImport", verified: Verification) -> di
     }
 
 
-def verification_view(found: "RecordedImport", verified: Verification) -> RenderableType:
+def verification_view(found: "RecordedImport", verified: "Verification") -> RenderableType:
     """The same for people."""
     balance = " · ".join(f"{name} {count:,}" for name, count in sorted(verified.outcomes.items()))
     lines = [Text(f"import {found.shown_id}: {verified.rows:,} rows: {balance}")]

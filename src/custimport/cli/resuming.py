@@ -22,9 +22,9 @@ from custimport.errors import Refused, UsageError
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, run_import
-from custimport.pipeline.source import STANDARD_INPUT, open_source
+from custimport.pipeline.source import open_source
 from custimport.records import InputOptions, Policy, Position, RowCounts, StartingPoint, Status
-from custimport.settings import MAX_RECORD_BYTES
+from custimport.settings import MAX_RECORD_BYTES, STANDARD_INPUT
 
 if TYPE_CHECKING:
     from custimport.store.connection import Store

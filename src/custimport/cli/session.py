@@ -1,7 +1,7 @@
 """Joins the command line with the store.
 
-The store is imported here, inside functions, and only when a command needs it: pymongo takes a tenth of a
-second to import, which `--help` must not pay.
+The store and the pipeline are imported inside functions, here and in the commands, and only when one of them runs:
+pymongo alone takes a tenth of a second to import, which `--help` must not pay.
 """
 
 import threading
@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
-from custimport.cli import invocation, watching
-from custimport.cli.destinations import RehearsalDestination, StoreDestination, stored_customers
-from custimport.cli.importing import Destination
+from custimport.cli import invocation
 from custimport.cli.target import chosen_target, environment
 from custimport.cli.terminal import note, warning
 from custimport.credentials import masked_uri
 from custimport.errors import Refused
-from custimport.pipeline import reporting
-from custimport.pipeline.reporting import ReportFormat
 from custimport.settings import IMPORT_SERVER_WAIT_MS, RETRY_FOR_SECONDS
 
 if TYPE_CHECKING:
+    from custimport.cli.importing import Destination
+    from custimport.pipeline.reporting import ReportFormat
     from custimport.store.connection import Store
     from custimport.store.history import RecordedImport
     from custimport.store.target import Target
@@ -88,13 +86,17 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def destination(store: "Store", *, dry_run: bool) -> Destination:
+def destination(store: "Store", *, dry_run: bool) -> "Destination":
     """Where the rows of `load` go: the database, or, in a dry run, nowhere but with an eye on the database."""
+    from custimport.cli.destinations import RehearsalDestination, StoreDestination, stored_customers
+
     return RehearsalDestination(stored_customers(store)) if dry_run else StoreDestination(store)
 
 
-def rehearsal() -> Destination:
+def rehearsal() -> "Destination":
     """Where the rows of `check` go: nowhere."""
+    from custimport.cli.destinations import RehearsalDestination
+
     return RehearsalDestination()
 
 
@@ -114,6 +116,7 @@ def find_import(store: "Store", name: str) -> "RecordedImport":
 
 def watch_import(store: "Store", name: str) -> "RecordedImport":
     """The import when it runs no longer; shows how far it is until then, and waits outages out meanwhile."""
+    from custimport.cli import watching
     from custimport.store import history
     from custimport.store.patience import Patience
 
@@ -123,8 +126,9 @@ def watch_import(store: "Store", name: str) -> "RecordedImport":
     return watching.watch(lambda: patience.call(lambda: history.find_import(store.database, import_id)))
 
 
-def write_rejections(store: "Store", name: str, report_format: ReportFormat, stream: BinaryIO) -> None:
+def write_rejections(store: "Store", name: str, report_format: "ReportFormat", stream: BinaryIO) -> None:
     """Write an import's report to the stream, made again from the recorded rejections."""
+    from custimport.pipeline import reporting
     from custimport.store import documents, history, rejections
 
     found = history.find_import(store.database, name)

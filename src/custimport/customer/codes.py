@@ -12,6 +12,9 @@ from typing import Final, NamedTuple
 class Code(StrEnum):
     """Why a row is not stored."""
 
+    # the hash of enumerations is a function in Python, and codes are looked up for every rejected row
+    __hash__ = str.__hash__
+
     BLANK = "blank"
     TOO_LONG = "too-long"
     INVALID_CHARACTER = "invalid-character"

@@ -9,11 +9,11 @@ from typing import Final
 from custimport.customer.codes import Code, RowError
 from custimport.customer.wording import quoted
 from custimport.errors import UsageError
+from custimport.settings import EARLIEST_DATE_OF_BIRTH
 
 FIELD: Final = "date_of_birth"
 ISO_DATETIME: Final = "iso-datetime"
-EARLIEST_TEXT: Final = "1900-01-01"
-EARLIEST: Final = date.fromisoformat(EARLIEST_TEXT)
+EARLIEST: Final = date.fromisoformat(EARLIEST_DATE_OF_BIRTH)
 
 _ISO_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00(?::00(?:[.,]0+)?)?(?:Z|z|[+-]00:?00|[+]00)?")

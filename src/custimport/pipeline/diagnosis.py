@@ -54,9 +54,10 @@ class Diagnosis:
 
     def watch(self, rejections: Sequence[Rejection]) -> None:
         """Look at some rejections."""
+        notices = self._notices
         for rejection in rejections:
             for error in rejection.errors:
-                notice = self._notices.get(error.code)
+                notice = notices.get(error.code)
                 if notice is not None:
                     notice(rejection, error)
 

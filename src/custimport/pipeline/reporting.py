@@ -28,8 +28,8 @@ REPORT_COLUMNS: Final = (
 )
 _DANGEROUS: Final = re.compile(r"'*[=+\-@\t\r]")
 _DANGEROUS_FIRST: Final = frozenset("'=+-@\t\r")
-_WANTS_CARE: Final = ('"', ",'", ",=", ",+", ",-", ",@")
-"""In a line of printable characters: what must be quoted, or could be run by a spreadsheet."""
+_RISKY: Final = re.compile(r",['=+\-@]")
+"""Among printable cells with commas before them: what a spreadsheet could run, or what looks as if made safe."""
 LINES_AT_ONCE: Final = 1_000
 _FURTHER_LINE_ENDS: Final = re.compile("[\x85\u2028\u2029]")
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
@@ -105,7 +105,7 @@ class _CsvReport:
     """
 
     def __init__(self, stream: TextIO, columns: Sequence[str], import_id: str | None) -> None:
-        self._import_id = import_id or ""
+        self._end = f"{import_id or ''}\r\n"
         self._stream = stream
         self._columns = columns
         self._width = len(columns)
@@ -124,33 +124,41 @@ class _CsvReport:
         pass
 
     def _line(self, rejection: Rejection) -> str:
-        cells, extra = rejection.cells, ""
+        row, line, cells, errors, raw = rejection
+        extra = ""
         if len(cells) != self._width:
             if len(cells) > self._width:
-                extra = _json(list(cells[self._width :]))
+                extra = _cell(_json(list(cells[self._width :])))
             cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
-        errors = rejection.errors
         if len(errors) == 1:
-            codes, reasons = str(errors[0].code), _sentence(errors[0])
+            codes: str = errors[0].code
+            reasons = _sentence(errors[0])
         else:
-            codes = " ".join(dict.fromkeys([str(error.code) for error in errors]))
+            codes = " ".join(dict.fromkeys([error.code for error in errors]))
             reasons = "; ".join(map(_sentence, errors))
         if not reasons.isprintable():
             # a line break more could make a long record longer than a record may be when the report is loaded
             reasons = " ".join(reasons.splitlines())
-        place = (str(rejection.line), str(rejection.row))
-        texts = [*cells, *place, codes, reasons, extra, rejection.raw or "", self._import_id]
-        line = "," + ",".join(texts)
-        # looking at the whole line spares almost every cell the look of its own
-        if line.count(",") == len(texts) and line.isprintable() and not any(map(line.__contains__, _WANTS_CARE)):
-            return line[1:] + "\r\n"
-        return ",".join(map(_cell, texts)) + "\r\n"
+        text = ",".join(["", *cells])
+        # looking at all cells together spares almost every one the look of its own
+        if text.count(",") != len(cells) or not text.isprintable() or '"' in text or _RISKY.search(text):
+            text = "," + ",".join(map(_cell, cells))
+        if '"' in reasons or "," in reasons or reasons[:1] in _DANGEROUS_FIRST:
+            reasons = _cell(reasons)
+        if raw is not None:
+            raw = _cell(raw)
+        return ",".join((text[1:], str(line), str(row), codes, reasons, extra, raw or "", self._end))
 
 
 def _cell(text: str) -> str:
     """The cell as it stands in a line: no formula, and in quotes where it must be (RFC 4180, section 2)."""
     if text[:1] in _DANGEROUS_FIRST:
         text = neutralised(text)
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """The text in quotes where it must be (RFC 4180, section 2)."""
     if '"' in text:
         return '"' + text.replace('"', '""') + '"'
     return f'"{text}"' if "," in text or "\r" in text or "\n" in text else text
@@ -268,8 +276,9 @@ def _cut(value: str | None) -> str | None:
 
 
 def _sentence(error: RowError) -> str:
-    field = f"{error.field}: " if error.field else ""
-    return f"{field}{error.message}" + (f" ({error.hint})" if error.hint else "")
+    _, field, _, message, hint, _, _ = error
+    sentence = f"{field}: {message}" if field else message
+    return f"{sentence} ({hint})" if hint else sentence
 
 
 def _json(document: Any) -> str:

@@ -12,9 +12,9 @@ from typing import Final
 from custimport.errors import OutputUnwritable, UsageError
 from custimport.pipeline.reporting import ReportFormat, ReportWriter, report_format, report_writer, text_stream
 from custimport.records import Header, ImportSummary, Rejection
+from custimport.settings import STANDARD_INPUT
 
 NAME_PLACE: Final = "{name}"
-STANDARD_INPUT: Final = "-"
 REJECTIONS_AT_ONCE: Final = 1_000
 """Rejections held in memory while they go into every report."""
 _COMPRESSION_SUFFIXES: Final = frozenset({".gz", ".bz2", ".xz", ".zst"})

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Final, Protocol
 
 from custimport.customer.dates import Rules
@@ -73,12 +74,9 @@ class Tally:
 
 def codes_of(rejections: Iterable[Rejection]) -> Iterator[str]:
     """The codes of every rejection, each once."""
-    for rejection in rejections:
-        errors = rejection.errors
-        if len(errors) == 1:
-            yield errors[0].code
-        else:
-            yield from {error.code for error in errors}
+    return chain.from_iterable(
+        (errors[0].code,) if len(errors) == 1 else {error.code for error in errors} for _, _, _, errors, _ in rejections
+    )
 
 
 class Journal(Protocol):

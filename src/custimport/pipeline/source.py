@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
 from custimport.errors import InputUnreadable
-from custimport.settings import READ_BLOCK_BYTES
-
-STANDARD_INPUT: Final = "-"
+from custimport.settings import READ_BLOCK_BYTES, STANDARD_INPUT
 
 
 class Decompressor(Protocol):

@@ -6,39 +6,47 @@ A batch goes in as one unordered insert; only the conflicts are read and settled
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from custimport.customer.conflicts import duplicate_in_database, duplicate_in_file
 from custimport.records import BatchWritten, Policy, Rejection, ValidRow
 from custimport.store.batch import Batch
 from custimport.store.changes import (
+    CHANGE_PROJECTION,
     Change,
+    ForeignStamps,
     change_for,
-    foreign_stamps_finder,
+    change_of_untouched,
     one_effect,
 )
 from custimport.store.connection import is_outage
 from custimport.store.documents import (
     created_by_import,
-    packed_now,
-    packer,
+    customers_packer,
     row_of,
     utc_now,
 )
-from custimport.store.insertion import insert_packed
+from custimport.store.insertion import insert_packed, update_packed
 from custimport.store.lookup import CUSTOMER_CODEC, StoredCustomers
 from custimport.store.patience import Patience
 from custimport.store.seen import SeenEmails
 from custimport.store.settled import SettledRows, find_settled, stamped_rows
+from custimport.store.untouched import UntouchedCustomer
 
 Document = dict[str, Any]
 
 DUPLICATE_KEY: Final = 11000
+BY_EMAIL: Final = attrgetter("email")
+"""The order in which a batch goes in: the server then finds the next place in its index beside the last one."""
 READ_FIRST_FROM: Final = 0.3
 """Share of conflicts in the last batch from which reading first is faster: a refused insert costs about three reads."""
+SAMPLE_ROWS: Final = 100
+"""Rows of the first batch that are looked up: one command, where 8,000 refused inserts take a second."""
 FRUITLESS_ROUNDS: Final = 10
 FIRST_FRUITLESS_WAIT_SECONDS: Final = 0.005
 """Rounds without progress after which a conflict is the server's own business, such as an index with a collation.
@@ -78,13 +86,13 @@ class CustomerWriter:
         self._patience = patience
         self._lease = lease
         self._checkpoint_row = checkpoint_row
-        self._pack = packer(import_id)
-        self._read_first = False
+        self._pack = customers_packer(import_id)
+        self._read_first: bool | None = None
         self._seen = SeenEmails()
         self._settled_before: SettledRows | None = None
         self._recorded: Mapping[int, Rejection] = {}
         self._last_known_row = 0
-        self._foreign_stamps = foreign_stamps_finder(customers.database, import_id)
+        self._foreign_stamps = ForeignStamps(customers.database, import_id)
 
     def resume_with(self, settled: SettledRows, recorded: Mapping[int, Rejection]) -> None:
         """Take these rows as done: their effect is in the database, or their rejection is recorded."""
@@ -147,7 +155,7 @@ class CustomerWriter:
             batch.add(rows)
             batch.leave_out_recorded(self._recorded)
             batch.leave_out_settled(list(batch.pending), self._settled_before, self._policy)
-        elif self._read_first:
+        elif self._expects_conflicts(rows):
             batch.add(rows)
         else:
             self._lease.require()
@@ -164,20 +172,28 @@ class CustomerWriter:
                     batch.refuse(row, reply["errmsg"])
             batch.add(doubtful)
 
+    def _expects_conflicts(self, rows: Sequence[ValidRow]) -> bool:
+        """Whether most of the rows are probably stored already: as in the last batch; at first a sample says."""
+        if self._read_first is None:
+            sample = {row.email for row in rows[:SAMPLE_ROWS]}
+            self._read_first = len(self._stored.find(list(sample), {"email": 1})) >= READ_FIRST_FROM * len(sample)
+        return self._read_first
+
     def _offer(self, batch: Batch, *, give_up: bool) -> int:
         """Offer every pending e-mail once; gives how many of them were stored already.
 
         `give_up`: what neither goes in nor can be found is refused.
         """
         known = self._stored.compare(batch.pending)
-        stored = len(known.other) + len(known.equal) + len(known.taken)
         self._settle_taken(known.taken, batch)
         batch.unchanged += len(known.equal)
         for email in known.equal:
             del batch.pending[email]
         found = known.other
-        conflicts = self._insert_firsts(batch, found)
-        changes: list[Change] = []
+        changes = self._changes_of_untouched(known.differing, batch)
+        if len(changes) < len(known.differing):
+            found |= self._stored.find(list(known.differing.keys() - changes.keys()), CHANGE_PROJECTION)
+        conflicts = self._insert_firsts(batch, found.keys() | changes.keys())
         for email, customer in found.items():
             if is_of_import(customer, self._import_id):
                 # an earlier attempt may have arrived only now: then this is our own effect, not somebody's customer
@@ -187,16 +203,25 @@ class CustomerWriter:
             if email in batch.pending:
                 change = self._settle_known(email, customer, batch)
                 if change is not None:
-                    changes.append(change)
+                    changes[email] = change
         if changes:
-            self._change(changes, batch)
+            self._change(list(changes.values()), batch)
         if give_up:
             for email in batch.pending.keys() & conflicts.keys():
                 while email in batch.pending:
                     batch.refuse_first(email, conflicts[email])
-        return stored
+        return known.count
 
-    def _insert_firsts(self, batch: Batch, known: Mapping[str, Document]) -> dict[str, str]:
+    def _changes_of_untouched(self, differing: Mapping[str, UntouchedCustomer], batch: Batch) -> dict[str, Change]:
+        """The changes of customers that only finished imports have written."""
+        now = int(utc_now().timestamp() * 1000)
+        return {
+            email: change_of_untouched(stored, batch.pending[email][0], self._import_id, now)
+            for email, stored in differing.items()
+            if not stored.updated_by_import or self._foreign_stamps.is_finished(stored.updated_by_import)
+        }
+
+    def _insert_firsts(self, batch: Batch, known: AbstractSet[str]) -> dict[str, str]:
         """Insert the first row of every e-mail that is not known; the server's words for each that is taken."""
         rows = [group[0] for email, group in batch.pending.items() if email not in known]
         refused = {row.row: reply for row, reply in self._insert(rows)}
@@ -220,11 +245,10 @@ class CustomerWriter:
         """
         if not rows:
             return []
-        now = packed_now(utc_now())
-        pack = self._pack
+        in_order = sorted(rows, key=BY_EMAIL)
         return [
-            (rows[reply["index"]], reply)
-            for reply in insert_packed(self._customers, [pack(row, now) for row in rows])
+            (in_order[reply["index"]], reply)
+            for reply in insert_packed(self._customers, self._pack(in_order, utc_now()))
             if reply["code"] != DUPLICATE_KEY or "_id" not in reply.get("keyPattern", {})
         ]
 
@@ -249,7 +273,7 @@ class CustomerWriter:
                 batch.skipped += len(batch.settle_first(email, len(group)))
             case Policy.UPDATE:
                 rows = one_effect(stored, group) if email in batch.singly else group
-                change = change_for(stored, rows, self._import_id, self._checkpoint_row(), self._foreign_stamps)
+                change = change_for(stored, rows, self._import_id, self._checkpoint_row(), self._foreign_stamps.of)
                 if change is not None:
                     return change
                 batch.unchanged += len(batch.settle_first(email, len(rows)))
@@ -265,15 +289,9 @@ class CustomerWriter:
 
     def _change(self, changes: Sequence[Change], batch: Batch) -> None:
         """Compare-and-set every change; a customer that changed meanwhile stays pending."""
-        refused: dict[int, str] = {}
-        try:
-            result = self._customers.bulk_write([change.operation for change in changes], ordered=False)
-            matched = result.matched_count
-        except BulkWriteError as error:
-            if is_outage(error):
-                raise
-            refused = {reply["index"]: reply["errmsg"] for reply in error.details["writeErrors"]}
-            matched = error.details["nMatched"]
+        written = update_packed(self._customers, [change.statement for change in changes])
+        refused = {reply["index"]: reply["errmsg"] for reply in written.refused}
+        matched = written.matched
         stored = None
         if matched + len(refused) < len(changes):
             stored = self._stored.find([change.email for change in changes], {"email": 1, "updated_by": 1})

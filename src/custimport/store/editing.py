@@ -13,7 +13,7 @@ from custimport.customer.codes import RowError
 from custimport.customer.conflicts import duplicate_in_database, write_refused
 from custimport.errors import NotFound, Refused
 from custimport.store.change_log import DELETE, UPDATE, ChangeLog, author
-from custimport.store.changes import FINISHED, as_read, foreign_stamps_finder, later_than
+from custimport.store.changes import FINISHED, ForeignStamps, as_read, later_than
 from custimport.store.connection import is_outage
 from custimport.store.documents import CUSTOMERS, IMPORTS, midnight, shown_import_id
 from custimport.store.lookup import CUSTOMER_CODEC
@@ -49,7 +49,7 @@ class CustomerEditor:
         self._database = database
         self._imports = database[IMPORTS]
         self._customers = database[CUSTOMERS].with_options(codec_options=CUSTOMER_CODEC)
-        self._unfinished_stamps = foreign_stamps_finder(database, None)
+        self._unfinished_stamps = ForeignStamps(database, None).of
         self._log = ChangeLog(database)
 
     def change(self, customer: Document, values: Mapping[str, str | date]) -> CustomerChanged | ChangeRefused:

@@ -1,6 +1,8 @@
 """What is stored under the e-mails of a batch, and whether it equals their rows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final, cast
@@ -12,25 +14,45 @@ from pymongo.database import Database
 
 from custimport.records import Policy, ValidRow
 from custimport.store.changes import CHANGE_PROJECTION
-from custimport.store.documents import CUSTOMERS, created_by_import, packed_values, row_of, values_packer
+from custimport.store.documents import (
+    AFTER_VALUES,
+    CUSTOMERS,
+    VALUES_BEGIN,
+    Packed,
+    created_by_import,
+    packed_values,
+    row_of,
+)
+from custimport.store.untouched import UntouchedCustomer, untouched_customer
 
 Document = dict[str, Any]
 
 # a batch_size of all that can be found gives one reply, as far as 16 MB go: a first one has 101 documents otherwise
 _length_at = Struct("<i").unpack_from
 
+_IDENTIFIER_AND_EMAIL: Final = re.compile(rb"....\x07_id\0(.{12})\x02email\0....([^\0]*)\0\0", re.DOTALL)
+_IDENTIFIER_AND_EMAIL_BYTES: Final = 34
+"""Bytes of such a document beside the e-mail itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     """What is stored under some e-mails.
 
-    `equal` are those whose customer has the row's values, `taken` (with the customer's id as 24 hex digits) those of
-    customers that are not this import's, `other` the rest, decoded: they want a closer look.
+    `equal` are those whose customer has the row's values, `differing` those of customers that only other imports have
+    written and that have other values, `taken` (with the customer's id as 24 hex digits) those of customers that are
+    not this import's, `other` the rest, decoded: they want a closer look.
     """
 
     equal: Sequence[str]
     other: dict[str, Document]
+    differing: dict[str, UntouchedCustomer] = field(default_factory=dict)
     taken: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many of the e-mails are stored."""
+        return len(self.equal) + len(self.other) + len(self.differing) + len(self.taken)
 
 
 CUSTOMER_CODEC: Final = CodecOptions[Document](tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
@@ -44,7 +66,6 @@ class StoredCustomers:
         self._customers = customers
         self._import_id = import_id
         self._policy = policy
-        self._pack_values = values_packer()
 
     def find(self, emails: Sequence[str], projection: Document) -> dict[str, Document]:
         """The stored customers among these e-mails, with the fields of the projection."""
@@ -54,22 +75,23 @@ class StoredCustomers:
     def compare(self, pending: Mapping[str, list[ValidRow]]) -> Compared:
         """What is stored under the pending e-mails; only the policy update asks how it compares."""
         if self._policy is Policy.UPDATE:
-            return compare(self._customers, pending, self._import_id, self._pack_values)
+            return compare(self._customers, pending, self._import_id)
         return self._taken(list(pending))
 
     def _taken(self, emails: Sequence[str]) -> Compared:
         codec: CodecOptions[Document] = self._customers.codec_options
         taken: dict[str, str] = {}
         other: dict[str, Document] = {}
-        for raw in _documents(self._customers, emails, {"email": 1}):
-            # an ObjectId of 12 bytes, then the e-mail with its length before it and a zero after it (bsonspec.org)
-            identifier = raw[9:21]
-            if raw[4:9] == b"\x07_id\x00" and raw[21:28] == b"\x02email\x00" and self._import_id not in identifier:
-                taken[raw[32:-2].decode()] = identifier.hex()
-            else:
-                document = decode(raw, codec)
+        for block in _blocks(self._customers, emails, {"email": 1}):
+            found = _IDENTIFIER_AND_EMAIL.findall(block)
+            covered = sum([len(email) for _, email in found]) + _IDENTIFIER_AND_EMAIL_BYTES * len(found)
+            if covered == len(block) and self._import_id not in block:
+                taken |= {email.decode(): identifier.hex() for identifier, email in found}
+                continue
+            for first, end in _documents(block):
+                document = decode(block[first:end], codec)
                 other[document["email"]] = document
-        return Compared((), other, taken)
+        return Compared((), other, taken=taken)
 
     def without_doubt(
         self, fresh: Sequence[ValidRow], doubtful: Sequence[ValidRow]
@@ -100,43 +122,62 @@ class StoredCustomers:
         return sorted(foreseen)
 
 
-def compare(
-    customers: Collection[Document],
-    pending: Mapping[str, list[ValidRow]],
-    import_id: bytes,
-    pack_values: Callable[[ValidRow], bytes],
-) -> Compared:
-    """Holds the pending rows against the stored customers; e-mails that are not stored are in neither part.
+def compare(customers: Collection[Document], pending: Mapping[str, Sequence[ValidRow]], import_id: bytes) -> Compared:
+    """Holds the pending rows against the stored customers; e-mails that are not stored are in no part.
 
-    A customer is in `other`, decoded, if it differs from its row, if there are several rows for it, or if it bears a
-    trace of this import: then the rows must be settled by what the import did already.
+    A customer is in `other`, decoded, if there are several rows for it, or if it bears a trace of this import: then the
+    rows must be settled by what the import did already.
     """
     codec: CodecOptions[Document] = customers.codec_options
-    expected = {pack_values(group[0]): email for email, group in pending.items() if len(group) == 1}
-    equal: list[str] = []
-    other: dict[str, Document] = {}
-    for raw in _documents(customers, list(pending)):
-        email = expected.get(packed_values(raw))
-        if email is not None and import_id not in raw:
-            equal.append(email)
-        else:
-            document = decode(raw, codec)
-            other[document["email"]] = document
-    return Compared(equal, other)
+    # the server finds them by its index, in this order: almost always the next customer is that of the next row
+    emails = sorted(pending)
+    expected = [packed_values(pending[email][0]) + AFTER_VALUES for email in emails]
+    compared = Compared([], {})
+    equal = cast("list[str]", compared.equal)
+    at = 0
+    for block in _blocks(customers, emails):
+        text: Packed = block.decode("latin-1")
+        is_foreign = import_id not in block
+        for first, end in _documents(block):
+            if is_foreign and at < len(emails) and text.startswith(expected[at], first + VALUES_BEGIN):
+                email = emails[at]
+                at += 1
+                if len(pending[email]) == 1:
+                    equal.append(email)
+                    continue
+            untouched = untouched_customer(text[first:end]) if is_foreign or import_id not in block[first:end] else None
+            if untouched is None:
+                document = decode(block[first:end], codec)
+                email = document["email"]
+            else:
+                email = untouched.email
+            place = bisect_left(emails, email)
+            at = place + 1
+            if untouched is None or len(pending[email]) > 1:
+                compared.other[email] = decode(block[first:end], codec)
+            elif text.startswith(expected[place], first + VALUES_BEGIN):
+                equal.append(email)
+            else:
+                compared.differing[email] = untouched
+    return compared
 
 
-def _documents(
+def _blocks(
     customers: Collection[Document], emails: Sequence[str], projection: Document | None = None
 ) -> Iterator[bytes]:
-    """The stored customers' documents as they came."""
+    """The stored customers' documents as they came, one after another."""
     found = customers.find_raw_batches({"email": {"$in": emails}}, projection, batch_size=len(emails) + 1)
     # the driver's stubs speak of documents here
-    for block in cast("Iterator[bytes]", found):
-        at, size_bytes = 0, len(block)
-        while at < size_bytes:
-            end = at + _length_at(block, at)[0]
-            yield block[at:end]
-            at = end
+    return cast("Iterator[bytes]", found)
+
+
+def _documents(block: bytes) -> Iterator[tuple[int, int]]:
+    """Where each document of the block begins and ends."""
+    at, size_bytes = 0, len(block)
+    while at < size_bytes:
+        end = at + _length_at(block, at)[0]
+        yield at, end
+        at = end
 
 
 def find_stored_customers(database: Database[Document], emails: Sequence[str]) -> Iterator[Document]:
