@@ -78,6 +78,58 @@ def test_an_encoding_is_suggested_even_if_the_limit_stops_the_load(run_offline) 
     assert run_offline("check", path, "--encoding", "cp1252", "--json").json["totals"]["inserted"] == 50
 
 
+WESTERN = ("Zoë Müller", "André Ångström", "José Núñez", "Björn Sjöberg", "Jürgen Weiß", "Ana Conceição")
+CENTRAL = ("Łukasz Żółć", "Świętosława Kąkol", "Jiří Dvořák", "Čeněk Šťastný")
+CYRILLIC = ("Иван Петров", "Мария Сидорова", "Ольга Чехова")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        *((encoding, WESTERN) for encoding in ("cp1252", "cp850", "mac-roman")),
+        *((encoding, CENTRAL) for encoding in ("cp1250", "cp852", "iso8859-2")),
+        *((encoding, CYRILLIC) for encoding in ("cp1251", "cp866", "koi8-r")),
+        ("cp1252", ("Sinéad O’Connor", "“Bob” Smith", "Anne–Marie Roß", "Þór Guðmundsson")),
+        ("cp1253", ("Γιώργος Παπαδόπουλος", "Ελένη Ωνάση")),
+        ("cp1254", ("Şükrü Yılmaz", "Çağla Işık", "Ayşe Gürsoy")),
+        ("cp932", ("山田太郎", "佐藤花子", "さくら")),
+        ("cp949", ("김철수", "이영희")),
+        ("gb18030", ("王小明", "李娜", "张伟")),
+        ("big5", ("王小明", "李娜", "陳偉")),
+    ],
+)
+def test_the_code_page_that_is_suggested_gives_the_names_back(run, database, encoding, names) -> None:
+    lines = [f"{name},n{number}@example.com,1990-01-15,UTC\n" for number, name in enumerate(names)]
+    Path("old.csv").write_bytes((HEADER + "".join(lines)).encode(encoding))
+
+    (finding,) = run("load", "old.csv", "--json", exit_code=3).json["imports"][0]["findings"]
+    assert finding.endswith(f"not text in the file's encoding: likely {encoding}: add --encoding {encoding}")
+
+    run("load", "old.csv", "--encoding", encoding)
+    assert {customer["full_name"] for customer in database.customers.find()} == set(names)
+
+
+def test_no_code_page_is_suggested_under_which_the_names_do_not_read(run_offline) -> None:
+    junk = "".join(
+        f"A{chr(first)}b{chr(second)}C" for first, second in zip(range(128, 192), range(192, 256), strict=True)
+    )
+    Path("junk.csv").write_bytes(HEADER.encode() + junk.encode("latin-1") + b",a@example.com,1990-01-15,UTC\n")
+
+    (finding,) = run_offline("check", "junk.csv", "--json", exit_code=3).json["imports"][0]["findings"]
+
+    assert finding == "1 row is not text in the file's encoding: name the encoding with --encoding NAME"
+
+
+def test_single_wrong_bytes_in_a_file_of_utf_8_suggest_no_code_page(run_offline) -> None:
+    rows = [f"Zoë Müller,z{n}@example.com,1990-01-15,UTC\n".encode() for n in range(20)]
+    rows[7] = rows[7].replace("ü".encode(), b"\xfc")
+    Path("mixed.csv").write_bytes(HEADER.encode() + b"".join(rows))
+
+    (finding,) = run_offline("check", "mixed.csv", "--json", exit_code=3).json["imports"][0]["findings"]
+
+    assert finding == "1 row is not text in the file's encoding: the rest of the file is utf-8, mend these rows"
+
+
 def test_faults_of_single_rows_are_no_finding(run_offline) -> None:
     path = a_file(97)
     path.write_text(path.read_text() + "X,x@example.com,1/2/1990,Mars\n" * 3)
