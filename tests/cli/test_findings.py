@@ -1,6 +1,7 @@
 """Files that are wrong in one way all through: what is said of them, and that a load can be stopped early."""
 
 import csv
+import shlex
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,28 @@ def test_the_format_that_is_suggested_loads_the_report(run, database) -> None:
 
     run("load", "legacy.rejections.csv", "--date-format", "%d/%m/%Y", "--date-format", "%Y-%m-%d")
     assert database.customers.count_documents({}) == 21
+
+
+@pytest.mark.parametrize("date", ["{day}/12/1990 00:00:00", "{day}-DEC-90", "12/{day}/1990 12:00:00 AM"])
+def test_dates_as_databases_export_them_load_as_suggested(run, database, date) -> None:
+    path = a_file(28, date_of_birth=date)
+
+    (finding,) = run("load", path, "--json", exit_code=3).json["imports"][0]["findings"]
+    run("load", path, *shlex.split(finding.partition("add ")[2]))
+
+    assert database.customers.count_documents({}) == 28
+    assert {customer["date_of_birth"].year for customer in database.customers.find()} == {1990}
+
+
+def test_the_format_suggested_for_dates_at_midnight_drops_no_other_time(run_offline) -> None:
+    path = a_file(28, date_of_birth="{day}/12/1990 00:00")
+    path.write_text(path.read_text() + "Z,z@example.com,05/12/1990 07:30,UTC\n")
+
+    (finding,) = run_offline("check", path, "--json", exit_code=3).json["imports"][0]["findings"]
+    assert finding.startswith("28 of 29 refused dates look like DD/MM/YYYY 00:00; none contradicts it: add ")
+    result = run_offline("check", path, *shlex.split(finding.partition("add ")[2]), "--json", exit_code=3)
+
+    assert result.json["totals"]["inserted"] == 28
 
 
 def test_an_encoding_is_suggested_even_if_the_limit_stops_the_load(run_offline) -> None:
