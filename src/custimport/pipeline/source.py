@@ -140,7 +140,9 @@ class Source:
             except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, _zstd_error()) as error:
                 raise InputUnreadable(
                     f"{self.name}: the {name} archive is damaged near byte {self.bytes_read:,}: {error}",
-                    hint="rows before that place are complete; get the file again and resume",
+                    # gzip has one checksum, at the end: where the damage began cannot be told
+                    hint="get the file again and resume; if rows before that place were spoilt already, resuming "
+                    "refuses: then undo the import and load the file anew",
                 ) from error
             data = b""
             if content:
