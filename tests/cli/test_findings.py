@@ -253,6 +253,19 @@ def test_a_loaded_report_is_linked_to_its_import(run, database) -> None:
     assert run("imports", "show", first, "--json").json["retry_of"] is None
 
 
+def test_the_longest_record_of_several_lines_is_still_one_in_its_report(run_offline) -> None:
+    columns = [f"note{n}" for n in range(9)]
+    start = "A,a@example.com,1990-01-15,Mars"
+    notes = [f',"\n{"z" * 116_000}"' for _ in columns]
+    notes[-1] = notes[-1][:-1] + "z" * (1024 * 1024 - len(start) - sum(map(len, notes)) - 1) + '"'
+    Path("long.csv").write_text(f"{HEADER.strip()},{','.join(columns)}\n{start}{''.join(notes)}\n")
+    run_offline("check", "long.csv", "-q", "--report", "r.csv", exit_code=3)
+    report = Path("r.csv")
+    report.write_bytes(report.read_bytes().replace(b",Mars,", b",UTC,"))
+
+    assert run_offline("check", report, "--json").json["totals"]["inserted"] == 1
+
+
 def test_the_report_of_a_check_names_no_import(run, database) -> None:
     run("check", a_file(2, timezone="x"), exit_code=3)
 

@@ -180,7 +180,9 @@ class _Parser:
         self._dialect = dialect
         self._maker = RecordMaker(understood)
         self._max_record_bytes = max_record_bytes
-        most_characters = min(MAX_MULTILINE_RECORD_CHARACTERS, max_record_bytes)
+        # a report holds the record and what is wrong with it
+        report_factor = 2 if understood.header.is_report else 1
+        most_characters = min(report_factor * MAX_MULTILINE_RECORD_CHARACTERS, max_record_bytes)
         self._quotes = OpenQuotes(dialect, lambda number: window.line(number - window.number), most_characters)
         self._sample = b""
 
