@@ -232,7 +232,7 @@ def test_wrong_text_from_a_damaged_gzip_archive_is_told_when_the_mended_one_come
     path = Path("a.csv.gz")
     path.write_bytes(half + b"\xff" * (len(whole) - len(half)))
     broken = run("load", path, "--batch-size", "100", exit_code=7)
-    assert "if rows before that place were spoilt already, resuming refuses" in broken.stderr
+    assert "if that is refused, rows before the damage were spoilt: undo and load anew" in broken.stderr
     path.write_bytes(whole)
 
     refused = run("load", "--resume", "last", exit_code=5)
