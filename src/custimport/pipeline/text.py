@@ -128,7 +128,8 @@ class TextReader:
         except UnicodeDecodeError:
             self.has_undecodable = True
             decoder.setstate(state)
-            decoder.errors = UNDECODABLE
+            # for UTF-8 Python has the same in C: a file of another encoding is bad in every second byte
+            decoder.errors = "surrogateescape" if self.encoding == "utf-8" else UNDECODABLE
             try:
                 text = decoder.decode(block, final)
             finally:
