@@ -1,6 +1,7 @@
 """Files that are wrong in one way all through: what is said of them, and that a load can be stopped early."""
 
 import csv
+import shlex
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,28 @@ def test_the_format_that_is_suggested_loads_the_report(run, database) -> None:
     assert database.customers.count_documents({}) == 21
 
 
+@pytest.mark.parametrize("date", ["{day}/12/1990 00:00:00", "{day}-DEC-90", "12/{day}/1990 12:00:00 AM"])
+def test_dates_as_databases_export_them_load_as_suggested(run, database, date) -> None:
+    path = a_file(28, date_of_birth=date)
+
+    (finding,) = run("load", path, "--json", exit_code=3).json["imports"][0]["findings"]
+    run("load", path, *shlex.split(finding.partition("add ")[2]))
+
+    assert database.customers.count_documents({}) == 28
+    assert {customer["date_of_birth"].year for customer in database.customers.find()} == {1990}
+
+
+def test_the_format_suggested_for_dates_at_midnight_drops_no_other_time(run_offline) -> None:
+    path = a_file(28, date_of_birth="{day}/12/1990 00:00")
+    path.write_text(path.read_text() + "Z,z@example.com,05/12/1990 07:30,UTC\n")
+
+    (finding,) = run_offline("check", path, "--json", exit_code=3).json["imports"][0]["findings"]
+    assert finding.startswith("28 of 29 refused dates look like DD/MM/YYYY 00:00; none contradicts it: add ")
+    result = run_offline("check", path, *shlex.split(finding.partition("add ")[2]), "--json", exit_code=3)
+
+    assert result.json["totals"]["inserted"] == 28
+
+
 def test_an_encoding_is_suggested_even_if_the_limit_stops_the_load(run_offline) -> None:
     path = a_file(50, full_name="Zoë {n}")
     path.write_bytes(path.read_text(encoding="utf-8").encode("cp1252"))
@@ -76,6 +99,58 @@ def test_an_encoding_is_suggested_even_if_the_limit_stops_the_load(run_offline) 
 
     assert "6 rows are not text in the file's encoding: likely cp1252: add --encoding cp1252" in result.stdout
     assert run_offline("check", path, "--encoding", "cp1252", "--json").json["totals"]["inserted"] == 50
+
+
+WESTERN = ("Zoë Müller", "André Ångström", "José Núñez", "Björn Sjöberg", "Jürgen Weiß", "Ana Conceição")
+CENTRAL = ("Łukasz Żółć", "Świętosława Kąkol", "Jiří Dvořák", "Čeněk Šťastný")
+CYRILLIC = ("Иван Петров", "Мария Сидорова", "Ольга Чехова")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        *((encoding, WESTERN) for encoding in ("cp1252", "cp850", "mac-roman")),
+        *((encoding, CENTRAL) for encoding in ("cp1250", "cp852", "iso8859-2")),
+        *((encoding, CYRILLIC) for encoding in ("cp1251", "cp866", "koi8-r")),
+        ("cp1252", ("Sinéad O’Connor", "“Bob” Smith", "Anne–Marie Roß", "Þór Guðmundsson")),
+        ("cp1253", ("Γιώργος Παπαδόπουλος", "Ελένη Ωνάση")),
+        ("cp1254", ("Şükrü Yılmaz", "Çağla Işık", "Ayşe Gürsoy")),
+        ("cp932", ("山田太郎", "佐藤花子", "さくら")),
+        ("cp949", ("김철수", "이영희")),
+        ("gb18030", ("王小明", "李娜", "张伟")),
+        ("big5", ("王小明", "李娜", "陳偉")),
+    ],
+)
+def test_the_code_page_that_is_suggested_gives_the_names_back(run, database, encoding, names) -> None:
+    lines = [f"{name},n{number}@example.com,1990-01-15,UTC\n" for number, name in enumerate(names)]
+    Path("old.csv").write_bytes((HEADER + "".join(lines)).encode(encoding))
+
+    (finding,) = run("load", "old.csv", "--json", exit_code=3).json["imports"][0]["findings"]
+    assert finding.endswith(f"not text in the file's encoding: likely {encoding}: add --encoding {encoding}")
+
+    run("load", "old.csv", "--encoding", encoding)
+    assert {customer["full_name"] for customer in database.customers.find()} == set(names)
+
+
+def test_no_code_page_is_suggested_under_which_the_names_do_not_read(run_offline) -> None:
+    junk = "".join(
+        f"A{chr(first)}b{chr(second)}C" for first, second in zip(range(128, 192), range(192, 256), strict=True)
+    )
+    Path("junk.csv").write_bytes(HEADER.encode() + junk.encode("latin-1") + b",a@example.com,1990-01-15,UTC\n")
+
+    (finding,) = run_offline("check", "junk.csv", "--json", exit_code=3).json["imports"][0]["findings"]
+
+    assert finding == "1 row is not text in the file's encoding: name the encoding with --encoding NAME"
+
+
+def test_single_wrong_bytes_in_a_file_of_utf_8_suggest_no_code_page(run_offline) -> None:
+    rows = [f"Zoë Müller,z{n}@example.com,1990-01-15,UTC\n".encode() for n in range(20)]
+    rows[7] = rows[7].replace("ü".encode(), b"\xfc")
+    Path("mixed.csv").write_bytes(HEADER.encode() + b"".join(rows))
+
+    (finding,) = run_offline("check", "mixed.csv", "--json", exit_code=3).json["imports"][0]["findings"]
+
+    assert finding == "1 row is not text in the file's encoding: the rest of the file is utf-8, mend these rows"
 
 
 def test_faults_of_single_rows_are_no_finding(run_offline) -> None:
@@ -176,6 +251,19 @@ def test_a_loaded_report_is_linked_to_its_import(run, database) -> None:
     shown = run("imports", "show", second).stdout
     assert [line.split() for line in shown.splitlines() if first in line] == [["retry", "of", first]]
     assert run("imports", "show", first, "--json").json["retry_of"] is None
+
+
+def test_the_longest_record_of_several_lines_is_still_one_in_its_report(run_offline) -> None:
+    columns = [f"note{n}" for n in range(9)]
+    start = "A,a@example.com,1990-01-15,Mars"
+    notes = [f',"\n{"z" * 116_000}"' for _ in columns]
+    notes[-1] = notes[-1][:-1] + "z" * (1024 * 1024 - len(start) - sum(map(len, notes)) - 1) + '"'
+    Path("long.csv").write_text(f"{HEADER.strip()},{','.join(columns)}\n{start}{''.join(notes)}\n")
+    run_offline("check", "long.csv", "-q", "--report", "r.csv", exit_code=3)
+    report = Path("r.csv")
+    report.write_bytes(report.read_bytes().replace(b",Mars,", b",UTC,"))
+
+    assert run_offline("check", report, "--json").json["totals"]["inserted"] == 1
 
 
 def test_the_report_of_a_check_names_no_import(run, database) -> None:

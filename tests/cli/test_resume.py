@@ -231,7 +231,8 @@ def test_wrong_text_from_a_damaged_gzip_archive_is_told_when_the_mended_one_come
     half = whole[: len(whole) * 2 // 3]
     path = Path("a.csv.gz")
     path.write_bytes(half + b"\xff" * (len(whole) - len(half)))
-    run("load", path, "--batch-size", "100", exit_code=7)
+    broken = run("load", path, "--batch-size", "100", exit_code=7)
+    assert "if that is refused, rows before the damage were spoilt: undo and load anew" in broken.stderr
     path.write_bytes(whole)
 
     refused = run("load", "--resume", "last", exit_code=5)

@@ -49,6 +49,8 @@ def test_a_zone_is_suggested(text: str, meant: str | None) -> None:
     [
         ("Ann <ann@x.org>", "ann@x.org"),
         ("<ann@x.org>", "ann@x.org"),
+        ("Ann <ann@gmial.com>", "ann@gmail.com"),
+        ("Ann <ann@gmail.com>", "ann@gmail.com"),
         ("Ann <ann@x>", None),
         ("ann@gmail.con.", None),
         ("ann@gmail,com", "ann@gmail.com"),

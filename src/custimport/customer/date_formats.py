@@ -13,7 +13,9 @@ MAX_DATES: Final = 10_000
 
 _NUMBERS: Final = re.compile(r"([0-9]{1,4})([./ -])[0-9]{1,2}\2([0-9]{1,4})")
 _EIGHT_DIGITS: Final = re.compile("[0-9]{8}")
-_DAY_FIRST_NAMED: Final = re.compile(r"[0-9]{1,2}([ -])([A-Za-z]{3,9})\1[0-9]{4}")
+_MIDNIGHT: Final = re.compile(r" (?:0?0:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)$")
+"""A time that says nothing, written behind a date of another form than ISO 8601."""
+_DAY_FIRST_NAMED: Final = re.compile(r"[0-9]{1,2}([ -])([A-Za-z]{3,9})\1([0-9]{4}|[0-9]{2})")
 _MONTH_FIRST_NAMED: Final = re.compile(r"([A-Za-z]{3,9}) [0-9]{1,2}(,?) [0-9]{4}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}.*")
 _SERIAL_NUMBER: Final = re.compile("[1-6]?[0-9]{4}")
@@ -99,6 +101,17 @@ def _layouts(counted: Mapping[str, int]) -> list[_Layout]:
 
 def _candidates(text: str) -> Iterator[str]:
     """The formats that a text of this look could be written in."""
+    midnight = _MIDNIGHT.search(text)
+    if _TIMESTAMP.fullmatch(text):
+        yield ISO_DATETIME
+    elif midnight:
+        # the time stands in the format as it is, so that any other time is refused and not dropped
+        yield from (pattern + midnight.group() for pattern in _day_candidates(text[: midnight.start()]))
+    else:
+        yield from _day_candidates(text)
+
+
+def _day_candidates(text: str) -> Iterator[str]:
     if numbers := _NUMBERS.fullmatch(text):
         first, between, last = numbers.groups()
         if len(first) == 4:
@@ -110,11 +123,10 @@ def _candidates(text: str) -> Iterator[str]:
     elif _EIGHT_DIGITS.fullmatch(text):
         yield from ("%Y%m%d", "%d%m%Y", "%m%d%Y")
     elif named := _DAY_FIRST_NAMED.fullmatch(text):
-        yield named.group(1).join(("%d", _month(named.group(2)), "%Y"))
+        between, month, year = named.groups()
+        yield between.join(("%d", _month(month), "%Y" if len(year) == 4 else "%y"))
     elif named := _MONTH_FIRST_NAMED.fullmatch(text):
         yield f"{_month(named.group(1))} %d{named.group(2)} %Y"
-    elif _TIMESTAMP.fullmatch(text):
-        yield ISO_DATETIME
 
 
 def _month(name: str) -> str:

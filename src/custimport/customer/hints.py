@@ -68,7 +68,7 @@ def _whole_hours(spelling: str) -> str | None:
 
 
 def meant_email(text: str) -> str | None:
-    """The address for which `text`, which is none, probably stands: without its display name, or at a large provider.
+    """The address for which `text`, which is none, probably stands: without its display name, at a large provider.
 
     It need not be a valid address. None if nothing is near.
     """
@@ -76,11 +76,12 @@ def meant_email(text: str) -> str | None:
     if len(address) > 4 * LONGEST_LOOKED_UP:
         return None
     named = _DISPLAY_NAME.fullmatch(address)
-    if named is not None:
-        return named.group(1)
-    local_part, at_sign, domain = address.partition("@")
+    bare = named.group(1) if named else address
+    local_part, at_sign, domain = bare.partition("@")
     provider = _nearest(domain.lower(), _shortened_providers()) if local_part and at_sign else None
-    return f"{local_part}@{provider}" if provider and provider != domain.lower() else None
+    if provider and provider != domain.lower():
+        return f"{local_part}@{provider}"
+    return bare if named else None
 
 
 @cache

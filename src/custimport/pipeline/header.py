@@ -93,28 +93,28 @@ def _understood(
         cells = [without_neutraliser(cell) for cell in cells]
     kept = [at for at, cell in enumerate(cells) if not (is_report and normalised(cell).startswith(REPORT_PREFIX))]
     names = [cells[at] for at in kept]
+    unique_names, shown_names = _unique(names), _unique([name.strip() for name in names])
     found: dict[str, list[int]] = {field: [] for field in FIELDS}
     mapped = {column.strip(): field for column, field in column_map.items()}
-    for at, name in enumerate(names):
-        field = mapped.get(name.strip())
-        if field:
-            found[field].append(at)
-    missing_columns = [column for column in mapped if column not in {name.strip() for name in names}]
+    missing_columns = [column for column in mapped if column not in shown_names]
     if missing_columns:
         return InputUnreadable(
             f"{file}: --map names the column {missing_columns[0]!r}, which the file does not have",
-            hint=_found_words(names),
+            hint=_found_words(shown_names),
         )
+    for at, shown in enumerate(shown_names):
+        field = mapped.get(shown)
+        if field:
+            found[field].append(at)
     for at, name in enumerate(names):
         field = normalised(name)
         # --map wins over a column that matches by itself
-        if field in found and field not in mapped.values() and name.strip() not in mapped:
+        if field in found and field not in mapped.values() and shown_names[at] not in mapped:
             found[field].append(at)
-    problem = _problem(found, names, file)
+    problem = _problem(found, shown_names, file)
     if problem is not None:
         return problem
     positions = tuple(found[field][0] for field in FIELDS)
-    unique_names = _unique(names)
     header = Header(
         columns=unique_names,
         field_positions=(positions[0], positions[1], positions[2], positions[3]),
@@ -134,18 +134,28 @@ def _understood(
 def _problem(found: Mapping[str, Sequence[int]], names: Sequence[str], file: str) -> InputUnreadable | None:
     for field, places in found.items():
         if len(places) > 1:
-            which = " and ".join(f"column {at + 1} ({names[at].strip()!r})" for at in places[:MAX_SHOWN_COLUMNS])
+            shown = places[:MAX_SHOWN_COLUMNS]
+            which = " and ".join(f"column {at + 1} ({names[at]!r})" for at in shown)
+            choices = " or ".join(f"--map {_quoted(f'{names[at]}={field}')}" for at in shown)
             return InputUnreadable(
-                f"{file}: the header has {field} twice: {which}", hint=f'say which one it is: --map "COLUMN={field}"'
+                f"{file}: the header has {field} twice: {which}", hint=f"say which one it is: {choices}"
             )
     missing = [field for field, places in found.items() if not places]
     if not missing:
         return None
+    text = "".join(names)
+    if 3 * text.count("\0") > len(text):
+        which = "utf-16-be" if names[0].startswith("\0") else "utf-16-le"
+        return InputUnreadable(
+            f"{file}: the header is full of NUL characters, as text in UTF-16 without a byte order mark is",
+            hint=f"name the encoding: --encoding {which}",
+        )
     hints = [_found_words(names)]
     taken = {at for places in found.values() for at in places}
-    free = [name.strip() for at, name in enumerate(names[:MAX_COMPARED_COLUMNS]) if name.strip() and at not in taken]
+    free = [name for at, name in enumerate(names[:MAX_COMPARED_COLUMNS]) if name and at not in taken]
     for field in missing:
         column = _closest(field, free) or "COLUMN"
+        free = [name for name in free if name != column]
         hints.append(f"{field}: --map {_quoted(f'{column}={field}')}")
     if len(missing) == len(FIELDS):
         hints.append("is the first line a header at all?")
@@ -163,10 +173,19 @@ def _closest(field: str, names: Sequence[str]) -> str | None:
 
 
 _USUAL_NAMES: Final = {
-    "full_name": ("name", "fullname", "customer_name", "customer", "display_name", "nom"),
-    "email": ("mail", "e_mail", "email_address", "e_mail_address", "emailaddress"),
-    "date_of_birth": ("dob", "birth_date", "birthdate", "birthday", "born", "dateofbirth"),
-    "timezone": ("tz", "time_zone", "zone", "tzid"),
+    "full_name": (
+        *("name", "fullname", "customer_name", "customer", "display_name"),
+        *("nom", "kundenname", "nombre", "nome"),
+    ),
+    "email": (
+        *("mail", "e_mail", "email_address", "e_mail_address", "emailaddress"),
+        *("e_mail_adresse", "courriel", "correo_electronico"),
+    ),
+    "date_of_birth": (
+        *("dob", "birth_date", "birthdate", "birthday", "born", "dateofbirth"),
+        *("geburtsdatum", "date_de_naissance", "fecha_de_nacimiento", "data_di_nascita"),
+    ),
+    "timezone": ("tz", "time_zone", "zone", "tzid", "zeitzone", "fuseau_horaire", "zona_horaria", "fuso_orario"),
 }
 
 

@@ -9,12 +9,13 @@ from typing import Final, Protocol
 
 from custimport.customer.codes import Code, RowError
 from custimport.errors import InputUnreadable
+from custimport.pipeline.code_pages import MAX_SAMPLE_BYTES, likely_encoding
 from custimport.pipeline.header import UnderstoodHeader, separator_of, understand
 from custimport.pipeline.lines import LineWindow
 from custimport.pipeline.quotes import Dialect, OpenQuotes
 from custimport.pipeline.records_from_cells import RecordMaker
 from custimport.pipeline.resuming import position_within, rows_up_to
-from custimport.pipeline.text import TextReader, escaped, has_undecodable, likely_encoding, undecodable_bytes
+from custimport.pipeline.text import UNDECODABLE, TextReader, escaped, has_undecodable, original_bytes
 from custimport.records import Header, InputOptions, ParsedRows, Position, Rejection
 from custimport.settings import (
     CHUNK_BYTES,
@@ -144,7 +145,7 @@ _IMPORT_ID: Final = re.compile("[0-9a-f]{16}")
 
 def _refuse_undecodable(text: str, file: str, encoding: str) -> None:
     if has_undecodable(text):
-        guess = likely_encoding(undecodable_bytes(text))
+        guess = likely_encoding(original_bytes(text, encoding))
         raise InputUnreadable(
             f"{file}: the header is not {encoding} text: {escaped(text.strip())[:200]}",
             hint=f"name the encoding: --encoding {guess or 'NAME'}",
@@ -179,7 +180,9 @@ class _Parser:
         self._dialect = dialect
         self._maker = RecordMaker(understood)
         self._max_record_bytes = max_record_bytes
-        most_characters = min(MAX_MULTILINE_RECORD_CHARACTERS, max_record_bytes)
+        # a report holds the record and what is wrong with it
+        report_factor = 2 if understood.header.is_report else 1
+        most_characters = min(report_factor * MAX_MULTILINE_RECORD_CHARACTERS, max_record_bytes)
         self._quotes = OpenQuotes(dialect, lambda number: window.line(number - window.number), most_characters)
         self._sample = b""
 
@@ -297,20 +300,22 @@ class _Parser:
 
     def _encoding_error(self, text: str, number: int) -> Rejection:
         if len(self._sample) < MAX_SAMPLE_BYTES:
-            self._sample += undecodable_bytes(text)[:MAX_SAMPLE_BYTES]
+            self._sample += original_bytes(text[:MAX_SAMPLE_BYTES], self._reader.encoding)[:MAX_SAMPLE_BYTES]
         message = f"the line holds bytes that are not {self._reader.encoding} text, shown as \\xNN"
         return _without_cells(number, self._window.number, Code.ENCODING_ERROR, message, text)
 
     def encoding_advice(self) -> str:
         """What to do about the rows that are no text; makes sense only where there are some."""
-        if self._reader.has_foreign_text:
+        if self._reader.has_foreign_text and not self._is_foreign_by_chance():
             return f"the rest of the file is {self._reader.encoding}, mend these rows"
         guess = likely_encoding(self._sample)
         return f"likely {guess}: add --encoding {guess}" if guess else "name the encoding with --encoding NAME"
 
-
-MAX_SAMPLE_BYTES: Final = 65_536
-"""Bytes of undecodable lines kept to guess the encoding."""
+    def _is_foreign_by_chance(self) -> bool:
+        """Whether the text beyond ASCII is what bytes of another encoding make here and there."""
+        text = self._sample.decode(self._reader.encoding, UNDECODABLE)
+        undecodable = [has_undecodable(character) for character in text if not character.isascii()]
+        return 0 < undecodable.count(False) < undecodable.count(True)
 
 
 def _chunk(rows: _Rows, position: Position) -> ParsedRows:

@@ -70,6 +70,11 @@ MAX_ARCHIVE_MEMORY_BYTES: Final = 256 * 1024 * 1024
 """What an xz archive may ask for to be unpacked: `xz -9` asks for 65 MiB, a hostile one for 4 GiB. zstd has a limit of
 its own, 128 MiB; gzip and bzip2 need no more than some MiB."""
 
+_MEND: Final = (
+    "get the file again and resume; if that is refused, rows before the damage were spoilt: undo and load anew"
+)
+"""Checksums stand at the end of an archive or of a large block of it: where the damage began cannot be told."""
+
 _FORMATS: Final[tuple[tuple[bytes, str, Callable[[], Any]], ...]] = (
     (b"\x1f\x8b", "gzip", _Gzip),
     (b"BZh", "bzip2", bz2.BZ2Decompressor),
@@ -138,7 +143,7 @@ class Source:
             except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, _zstd_error()) as error:
                 raise InputUnreadable(
                     f"{self.name}: the {name} archive is damaged near byte {self.bytes_read:,}: {error}",
-                    hint="rows before that place are complete; get the file again and resume",
+                    hint=_MEND,
                 ) from error
             data = b""
             if content:
@@ -154,7 +159,7 @@ class Source:
                 if not data:
                     raise InputUnreadable(
                         f"{self.name}: the {name} archive ends too early, after byte {self.bytes_read:,}",
-                        hint="rows before that place are complete; get the file again and resume",
+                        hint=_MEND,
                     )
 
 

@@ -128,7 +128,8 @@ class TextReader:
         except UnicodeDecodeError:
             self.has_undecodable = True
             decoder.setstate(state)
-            decoder.errors = UNDECODABLE
+            # for UTF-8 Python has the same in C: a file of another encoding is bad in every second byte
+            decoder.errors = "surrogateescape" if self.encoding == "utf-8" else UNDECODABLE
             try:
                 text = decoder.decode(block, final)
             finally:
@@ -203,29 +204,11 @@ def escaped(text: str) -> str:
     )
 
 
-def undecodable_bytes(text: str) -> bytes:
-    """The line's bytes as far as they matter for guessing its encoding: ASCII and the undecodable ones."""
+def original_bytes(text: str, encoding: str) -> bytes:
+    """The bytes that were decoded to a text, its undecodable ones included."""
     return b"".join(
         bytes([ord(character) - ord(FIRST_UNDECODABLE)])
         if FIRST_UNDECODABLE <= character <= LAST_UNDECODABLE
-        else character.encode("ascii", "ignore")
+        else character.encode(encoding, "ignore")
         for character in text
     )
-
-
-def likely_encoding(sample: bytes) -> str | None:
-    """A code page in which the bytes are letters or typographic signs; None if none is convincing."""
-    for name in ("cp1252", "cp1250", "cp437"):
-        try:
-            text = sample.decode(name)
-        except UnicodeDecodeError:
-            continue
-        foreign = [character for character in text if not character.isascii()]
-        if foreign and all(character.isalpha() or character in _TYPOGRAPHIC for character in foreign):
-            return name
-    return None
-
-
-_TYPOGRAPHIC: Final = frozenset(
-    "\u2018\u2019\u201a\u201c\u201d\u201e\u2013\u2014\u2026\u20ac\u00a0\u00b0\u00ab\u00bb\u00a7"
-)
