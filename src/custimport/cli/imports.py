@@ -15,7 +15,7 @@ from custimport.cli.render import (
     verification_document,
     verification_view,
 )
-from custimport.cli.terminal import binary_output, output, print_json, shown_value
+from custimport.cli.terminal import binary_output, output, print_json, print_table, shown_value
 from custimport.errors import ExitCode
 from custimport.pipeline.reporting import ReportFormat
 
@@ -47,7 +47,7 @@ def list_(
     if json:
         print_json({"imports": [import_document(entry) for entry in found]})
     elif found:
-        output().print(imports_table([(entry.state, entry.summary) for entry in found]))
+        print_table(imports_table([(entry.state, entry.summary) for entry in found], output().width))
     else:
         output().print("no imports yet; custimport load FILE makes the first")
 
@@ -76,7 +76,7 @@ def show(
     if json:
         print_json(import_document(found))
     else:
-        output().print(import_view(found))
+        print_table(import_view(found))
     if watch:
         raise typer.Exit(found.document.get("exit_code") or 0)
 

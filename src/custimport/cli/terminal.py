@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from custimport.credentials import without_credentials
@@ -99,6 +99,14 @@ def print_text(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _write_nowhere(sys.stdout)
+
+
+def print_table(table: RenderableType) -> None:
+    """The table on standard output, without the padding at the end of its lines."""
+    console = output()
+    with console.capture() as captured:
+        console.print(table)
+    print_text("\n".join(line.rstrip() for line in captured.get().removesuffix("\n").split("\n")))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

@@ -1,0 +1,41 @@
+"""What people read fits the terminal, however narrow, and nothing is left out; in a pipe a line is a line."""
+
+from pathlib import Path
+
+import pytest
+
+HEADER = "full_name,email,date_of_birth,timezone\n"
+
+
+@pytest.fixture
+def history(run) -> str:
+    """An import of a file with a long name; gives its id."""
+    Path("customers-of-the-year-2026.csv").write_text(HEADER + "Ann,ann@example.com,1990-01-15,Europe/Paris\n,,,\n")
+    loaded = run("load", "customers-of-the-year-2026.csv", "--json", "--quiet", exit_code=3).json
+    return loaded["imports"][0]["import_id"]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_the_history_names_every_file_and_state_at_any_width(run, history, monkeypatch, columns) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    shown = run("imports", "list").stdout
+
+    assert max(map(len, shown.splitlines())) <= columns
+    assert "…" not in shown
+    for words in (history, "completed", "2", "1", "customers-of-the"):
+        assert words in shown
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_setting_is_shown_by_its_whole_name(run_offline, monkeypatch, columns) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    lines = run_offline("config", "show").stdout.splitlines()
+
+    assert any(line.startswith("embedded_idle_seconds ") for line in lines)
+
+
+@pytest.mark.parametrize("command", ["imports list", "imports show last", "db status", "config show", "customers list"])
+def test_no_line_ends_with_padding(run, history, command) -> None:
+    assert [line for line in run(*command.split()).stdout.splitlines() if line != line.rstrip()] == []
