@@ -285,6 +285,17 @@ def test_the_summary_on_the_terminal_names_counts_reasons_and_next_step(run) -> 
         assert words in result.stdout
 
 
+def test_rejections_as_json_are_the_report_of_that_format(run) -> None:
+    Path("bad.csv").write_text(HEADER + ",x,y,z\n")
+    run("load", "bad.csv", "--quiet", exit_code=3)
+
+    short = run("imports", "rejections", "last", "--json")
+
+    assert short.stdout == run("imports", "rejections", "last", "--format", "json").stdout
+    assert len(short.json["rejections"]) == 1
+    run("imports", "rejections", "last", "--json", "--format", "csv", exit_code=2)
+
+
 def test_another_import_finds_the_rejections_again(run) -> None:
     run("load", write_file(HEADER + BAD + ALICE), "--report", "r.csv", exit_code=3)
 

@@ -14,7 +14,10 @@ from custimport.cli.target import configured_target
 from custimport.cli.terminal import note, print_json, print_table, shown_value
 from custimport.settings import EMBEDDED_IDLE_SECONDS
 
-app = typer.Typer(no_args_is_help=True, help="The settings: what a command would use, and where each value comes from.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The settings: what a command would use, and where each value comes from.\n\nExample: custimport config show",
+)
 
 DEFAULT = "default"
 

@@ -9,7 +9,10 @@ from custimport.cli import session
 from custimport.cli.options import DatabaseOption, JsonOption, UriOption
 from custimport.cli.terminal import exact_output, output, print_json, print_table, shown_value
 
-app = typer.Typer(no_args_is_help=True, help="The database: where it is, how it stands, the embedded server.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The database: where it is, how it stands, the embedded server.\n\nExample: custimport db status",
+)
 
 
 @app.command()

@@ -16,10 +16,13 @@ from custimport.cli.render import (
     verification_view,
 )
 from custimport.cli.terminal import binary_output, output, print_json, print_table, shown_value
-from custimport.errors import ExitCode
+from custimport.errors import ExitCode, UsageError
 from custimport.pipeline.reporting import ReportFormat
 
-app = typer.Typer(no_args_is_help=True, help="The history: what was loaded, what came of it, what was rejected.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The history: what was loaded, what came of it, what was rejected.\n\nExample: custimport imports list",
+)
 
 ImportArgument = Annotated[
     str,
@@ -85,17 +88,22 @@ def show(
 def rejections(
     import_id: ImportArgument,
     report_format: Annotated[
-        ReportFormat, typer.Option("--format", help="As the report's extension would say.")
-    ] = ReportFormat.CSV,
+        ReportFormat | None,
+        typer.Option("--format", help="As the report's extension would say; csv without it.", show_default=False),
+    ] = None,
     uri: UriOption = None,
     database: DatabaseOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Write an import's rejection report to standard output, made again from the database.
 
     Example: custimport imports rejections last --format jsonl > rejected.jsonl
     """
+    if json and report_format not in {None, ReportFormat.JSON}:
+        raise UsageError(f"--json and --format {report_format} contradict each other")
+    chosen = ReportFormat.JSON if json else report_format or ReportFormat.CSV
     with session.open_store(uri, database) as store:
-        session.write_rejections(store, import_id, report_format, binary_output())
+        session.write_rejections(store, import_id, chosen, binary_output())
 
 
 @app.command()
