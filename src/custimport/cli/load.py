@@ -262,4 +262,9 @@ def next_steps(summary: ImportSummary, *, rehearsal: bool) -> list[str]:
     if summary.rows.rejected and csv_reports:
         verb = "check" if rehearsal else "load"
         return [f"fix the cells in the report, then: custimport {verb} {shlex.quote(csv_reports[0])}"]
-    return []
+    pages = [path for path in summary.reports if path.lower().endswith(".html")]
+    steps = [f"open {shlex.quote(pages[0])} in a browser"] if pages else []
+    if summary.rows.rejected and not rehearsal:
+        again = f"custimport imports rejections {summary.import_id} > rejected.csv"
+        steps.append(f"to fix the cells and load them: {again}")
+    return steps
