@@ -33,7 +33,7 @@ from custimport.cli.load_options import (
 from custimport.cli.options import DatabaseOption, JsonOption, QuietOption, UriOption
 from custimport.cli.render import summaries_document, summary_table, totals_table
 from custimport.cli.resuming import ResumeRequest
-from custimport.cli.terminal import output, print_json
+from custimport.cli.terminal import print_json, print_table
 from custimport.customer.dates import EARLIEST_TEXT, iso_day
 from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
@@ -245,12 +245,11 @@ def show_result(result: CommandResult, *, json: bool, quiet: bool, rehearsal: bo
     if json:
         print_json(summaries_document(result.summaries, result.exit_code))
     elif not quiet:
-        console = output()
         for summary in result.summaries:
             steps = next_steps(summary, rehearsal=rehearsal)
-            console.print(summary_table(summary, rehearsal=rehearsal, next_steps=steps), crop=False)
+            print_table(summary_table(summary, rehearsal=rehearsal, next_steps=steps))
         if len(result.summaries) > 1:
-            console.print(totals_table(result.summaries))
+            print_table(totals_table(result.summaries))
     raise typer.Exit(int(result.exit_code))
 
 

@@ -105,7 +105,7 @@ def print_table(table: RenderableType) -> None:
     """The table on standard output, without the padding at the end of its lines."""
     console = output()
     with console.capture() as captured:
-        console.print(table)
+        console.print(table, crop=False)
     print_text("\n".join(line.rstrip() for line in captured.get().removesuffix("\n").split("\n")))
 
 
