@@ -53,6 +53,11 @@ def test_customers_that_other_software_stored_are_shown_harmless(
         *(["customers", "show", customer_id, "--format", name] for name in ("table", "json", "jsonl", "csv")),
         *(["customers", "export", "--format", name] for name in ("json", "jsonl", "csv")),
         ["customers", "delete", customer_id],
+        ["customers", "history", customer_id],
+        ["customers", "history", customer_id, "--json"],
+        ["customers", "update", customer_id, "--timezone", "Europe/Paris"],
+        ["customers", "update", customer_id, "--timezone", "Europe/Rome", "--json"],
+        ["customers", "history", customer_id],
         ["db", "status"],
     ]
 
@@ -81,7 +86,9 @@ def test_files_columns_and_rows_are_shown_harmless(uri: str) -> None:
         ["check", name + "3.csv"],
         ["imports", "list"],
         ["imports", "show", "last"],
-        *(["imports", "rejections", "last", "--format", form] for form in ("csv", "json", "jsonl")),
+        *(["imports", "rejections", "last", "--format", form] for form in ("csv", "json", "jsonl", "html")),
+        ["check", name + ".csv", "--log-format", "text", "--log-level", "debug", "--log-values"],
+        ["check", name + ".csv", "--log-format", "json", "--log-level", "debug", "--log-values"],
         ["imports", "verify", "last", name + "2.csv"],
         ["imports", "undo", "last"],
         ["customers", "list", "--name", "Zoe"],
