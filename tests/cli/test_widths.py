@@ -27,6 +27,18 @@ def test_the_history_names_every_file_and_state_at_any_width(run, history, monke
         assert words in shown
 
 
+@pytest.mark.parametrize("columns", [70, 80, 120])
+@pytest.mark.parametrize("words", ["", "load", "check", "imports undo", "customers list", "customers update", "db uri"])
+def test_help_names_every_option_whole_and_gives_flags_no_value(run_offline, monkeypatch, words, columns) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    shown = run_offline(*words.split(), "--help").stdout
+
+    assert "…" not in shown
+    assert "<bool>" not in shown
+    assert max(map(len, shown.splitlines())) <= columns
+
+
 @pytest.mark.parametrize("columns", [60, 80])
 def test_a_setting_is_shown_by_its_whole_name(run_offline, monkeypatch, columns) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))

@@ -74,8 +74,9 @@ def _show_command(root: Any, words: Sequence[str]) -> None:
             hint = f"{called} {close[0]}" if close else f"{called} TOPIC; the topics are {', '.join(topics)}"
             raise UsageError(f"{called}: there is no topic {word!r}", hint=hint if topics else called)
         called += f" {word}"
-        found = typer.Context(commands[word], parent=found, info_name=word)
-    found.command.get_help(found)
+        command = commands[word]
+        found = command.context_class(command, parent=found, info_name=word)
+    found.get_help()
 
 
 def _commands(group: Any) -> dict[str, Any]:

@@ -36,7 +36,7 @@ ImportArgument = Annotated[
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest imports.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many of the newest imports.")] = 20,
     uri: UriOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
