@@ -24,7 +24,7 @@ for number, words in enumerate(json.load(open("commands.json"))):
 """
 
 
-def on_a_terminal(commands: Sequence[Sequence[str]], uri: str, columns: int) -> str:
+def on_a_terminal(commands: Sequence[Sequence[str]], uri: str, columns: int, **variables: str) -> str:
     """What the commands, one after the other in one process, show on a terminal; every question is answered with no."""
     Path("commands.json").write_text(json.dumps(commands))
     controller, terminal = pty.openpty()
@@ -35,7 +35,7 @@ def on_a_terminal(commands: Sequence[Sequence[str]], uri: str, columns: int) -> 
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
-        env=environment | {"TERM": "xterm-256color", "CUSTIMPORT_MONGODB_URI": uri},
+        env=environment | {"TERM": "xterm-256color", "CUSTIMPORT_MONGODB_URI": uri} | variables,
     ) as process:
         os.close(terminal)
         os.write(controller, b"n\n" * 3)

@@ -1,8 +1,11 @@
-"""What people read fits the terminal, however narrow, and nothing is left out; in a pipe a line is a line."""
+"""What people read has colours on a terminal only, fits the terminal, however narrow, and nothing is left out; in a pipe a line is a line."""
 
+import re
 from pathlib import Path
 
 import pytest
+
+from tests.terminal import on_a_terminal
 
 HEADER = "full_name,email,date_of_birth,timezone\n"
 
@@ -63,3 +66,18 @@ def test_no_line_ends_with_padding(run, history, command) -> None:
     shown = run(*command.split(), exit_code=3 if command.startswith("load") else 0).stdout
 
     assert [line for line in shown.splitlines() if line != line.rstrip()] == []
+
+
+def test_colours_are_for_terminals_and_for_those_who_want_them(run, history, mongod, database) -> None:
+    uri = mongod.uri.replace("/?", f"/{database.name}?")
+    commands = [["check", "customers-of-the-year-2026.csv"], ["imports", "list"], ["--help"], ["imports", "show", "no"]]
+    colour = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|38|9[0-7])(?:;\d+)*m")
+
+    coloured, plain, dumb = (
+        on_a_terminal(commands, uri, 100, **variables) for variables in ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"})
+    )
+
+    assert all(colour.search(shown) for shown in coloured.split("$ command ")[1:])
+    assert not colour.search(plain)
+    assert "\x1b" not in dumb
+    assert "\x1b" not in run("imports", "list").stdout
