@@ -101,6 +101,8 @@ def test_commands_options_and_choices_are_offered_without_the_driver(ask) -> Non
         "custimport load --on-duplicate ": ["reject", "skip", "update"],
         "custimport load --log-format j": ["json"],
         "custimport --prof": ["--profile"],
+        "custimport help from-": ["from-mongoimport", "from-the-rest-service"],
+        "custimport help cust": ["customers"],
     }
     for line, expected in lines.items():
         result = ask("bash", line, "-X", "importtime")

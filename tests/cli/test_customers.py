@@ -341,6 +341,14 @@ def test_an_update_that_changes_nothing_writes_nothing(run, three):
     assert three.find_one({"_id": ObjectId(customer_id(2))}) == before
 
 
+def test_a_quiet_update_says_nothing_but_what_json_asks_for(run, three):
+    silent = run("customers", "update", "customer1@example.com", "--full-name", "Alice Quiet", "--quiet")
+    asked = run("customers", "update", "customer1@example.com", "--full-name", "Alice Still", "--quiet", "--json")
+
+    assert (silent.stdout, silent.stderr, asked.stderr) == ("", "", "")
+    assert asked.json["full_name"] == "Alice Still"
+
+
 def test_all_errors_of_an_update_are_told_at_once(run, three):
     before = list(three.find())
     tomorrow = str(date.today() + timedelta(days=2))

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -283,6 +284,32 @@ def test_the_summary_on_the_terminal_names_counts_reasons_and_next_step(run) -> 
 
     for words in ("read", "inserted", "rejected", "email-invalid 1", "report: customers.rejections.csv", "next: "):
         assert words in result.stdout
+
+
+def test_the_summary_says_what_to_do_with_a_report_that_cannot_be_loaded(run, run_offline) -> None:
+    Path("bad.csv").write_text(HEADER + ALICE + ",x,y,z\n")
+
+    shown = run("load", "bad.csv", "--report", "a page.html", exit_code=3).stdout
+    command = re.search(r"  next: to fix the cells and load them: custimport (.*) > rejected.csv\n", shown)
+    rehearsed = run_offline("check", "bad.csv", "--report", "a page.html", exit_code=3).stdout
+
+    for words in (shown, rehearsed):
+        assert "  next: open 'a page.html' in a browser\n" in words
+    assert "imports rejections" not in rehearsed
+    assert command is not None
+    Path("rejected.csv").write_bytes(run(*command[1].split()).stdout_bytes)
+    assert run("load", "rejected.csv", "--json", exit_code=3).json["totals"]["read"] == 1
+
+
+def test_rejections_as_json_are_the_report_of_that_format(run) -> None:
+    Path("bad.csv").write_text(HEADER + ",x,y,z\n")
+    run("load", "bad.csv", "--quiet", exit_code=3)
+
+    short = run("imports", "rejections", "last", "--json")
+
+    assert short.stdout == run("imports", "rejections", "last", "--format", "json").stdout
+    assert len(short.json["rejections"]) == 1
+    run("imports", "rejections", "last", "--json", "--format", "csv", exit_code=2)
 
 
 def test_another_import_finds_the_rejections_again(run) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 COMMANDS: list[tuple[int, str]] = [
     (3, "load customers.csv --report first.csv --report first.json --report first.jsonl"),
+    (3, "load customers.csv --report page.html --log-file load.log --log-level debug --log-format json"),
+    (3, "load customers.csv --json --log-format text --log-level debug --log-values"),
     (3, "load customers.csv --json"),
     (3, "load customers.csv --on-duplicate update --if-loaded load"),
     (0, "load customers.csv --if-loaded skip"),
@@ -23,6 +25,7 @@ COMMANDS: list[tuple[int, str]] = [
     (0, "imports show last --json"),
     (9, "imports show last --watch"),
     (0, "imports rejections last --format json"),
+    (0, "imports rejections last --format html"),
     (5, "imports verify last bad.csv"),
     (0, "customers list"),
     (0, "customers list --all --json"),
@@ -31,6 +34,7 @@ COMMANDS: list[tuple[int, str]] = [
     (3, "customers update ann@example.com --email nonsense"),
     (6, "customers show nobody@example.com"),
     (0, "customers history ann@example.com"),
+    (0, "customers history ann@example.com --json"),
     (0, "customers export --output exported.jsonl"),
     (0, "customers delete --yes --force ann@example.com"),
     (0, "imports undo last --yes"),
@@ -38,6 +42,7 @@ COMMANDS: list[tuple[int, str]] = [
     (0, "db status"),
     (0, "db status --json"),
     (0, "db uri"),
+    (0, "db uri --json"),
 ]
 READING = ("load customers.csv --dry-run", "imports list", "imports show", "imports rejections", "customers list")
 READING += ("customers show", "customers history", "customers export", "db status", "db uri")

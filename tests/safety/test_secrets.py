@@ -19,7 +19,7 @@ from tests.safety.commands import COMMANDS, write_files
 from tests.safety.conftest import SECRET, SecuredServer
 
 
-@pytest.fixture(params=["--uri", "environment", ".env", "URI file"])
+@pytest.fixture(params=["--uri", "environment", ".env", "URI file", "custimport.toml"])
 def named_server(
     request: pytest.FixtureRequest,
     secured: SecuredServer,
@@ -37,6 +37,9 @@ def named_server(
             monkeypatch.setenv("MONGODB_URI", uri)
         case ".env":
             Path(".env").write_text(f'CUSTIMPORT_MONGODB_URI="{uri}"\n')
+        case "custimport.toml":
+            Path("custimport.toml").write_text(f'[profiles.prod]\nuri = "{uri}"\n')
+            return ("--profile", "prod")
         case "URI file":
             (tmp_path / "uri").write_text(uri)
             monkeypatch.setenv("CUSTIMPORT_MONGODB_URI_FILE", str(tmp_path / "uri"))
@@ -55,12 +58,24 @@ def test_no_command_shows_or_keeps_the_password(
 
     assert [command for command, result in outputs.items() if SECRET in result.stdout + result.stderr] == []
     assert crm.imports.count_documents({}) > 5
+    if "--uri" not in named_server:
+        shown = (
+            run_offline("config", "show", *named_server).stdout
+            + run_offline("config", "show", "--json", *named_server).stdout
+        )
+        assert ":***@" in shown
+        assert SECRET not in shown
+    assert {"page.html", "load.log", "exported.jsonl"} <= {path.name for path in Path().iterdir()}
     assert found_in_files() == []
     assert found_in_documents(crm) == []
 
 
 def found_in_files() -> list[Path]:
-    return [path for path in Path().iterdir() if path.is_file() and path.name != ".env" and SECRET in path.read_text()]
+    return [
+        path
+        for path in Path().iterdir()
+        if path.is_file() and path.name not in {".env", "custimport.toml"} and SECRET in path.read_text()
+    ]
 
 
 def found_in_documents(database: Database[Any]) -> list[str]:

@@ -1,16 +1,6 @@
 """On a terminal nothing that came from a file, an argument or the database steers it."""
 
-import json
-import os
-import pty
-import struct
-import subprocess
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from fcntl import ioctl
 from pathlib import Path
-from termios import TIOCSWINSZ
 from typing import Any
 
 import pytest
@@ -18,6 +8,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from tests.mongod import Mongod
+from tests.terminal import on_a_terminal
 
 STEERING = {
     "\x1b]0;owned\x07": "sets the title",
@@ -31,41 +22,6 @@ STEERING = {
 }
 MARKUP = "[red]x[/red][link=http://e.org]y[/link]:boom:"
 HOSTILE = MARKUP + "".join(STEERING)
-RUN_ALL = """
-import json, sys
-from custimport.cli.app import app
-for number, words in enumerate(json.load(open("commands.json"))):
-    print(f"\\n$ command {number}", flush=True)
-    try:
-        app(words, prog_name="custimport")
-    except SystemExit as ended:
-        print(f"exit {ended.code}", flush=True)
-"""
-
-
-def on_a_terminal(commands: Sequence[Sequence[str]], uri: str, columns: int) -> str:
-    """What the commands, one after the other in one process, show on a terminal; every question is answered with no."""
-    Path("commands.json").write_text(json.dumps(commands))
-    controller, terminal = pty.openpty()
-    ioctl(terminal, TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR"}}
-    with subprocess.Popen(
-        [sys.executable, "-c", RUN_ALL],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        env=environment | {"TERM": "xterm-256color", "CUSTIMPORT_MONGODB_URI": uri},
-    ) as process:
-        os.close(terminal)
-        os.write(controller, b"n\n" * 3)
-        shown = b""
-        # the other end is gone when the process is
-        with suppress(OSError):
-            while part := os.read(controller, 65_536):
-                shown += part
-        process.wait(20)
-    os.close(controller)
-    return shown.decode()
 
 
 def named(name: str) -> dict[str, object]:
@@ -97,6 +53,11 @@ def test_customers_that_other_software_stored_are_shown_harmless(
         *(["customers", "show", customer_id, "--format", name] for name in ("table", "json", "jsonl", "csv")),
         *(["customers", "export", "--format", name] for name in ("json", "jsonl", "csv")),
         ["customers", "delete", customer_id],
+        ["customers", "history", customer_id],
+        ["customers", "history", customer_id, "--json"],
+        ["customers", "update", customer_id, "--timezone", "Europe/Paris"],
+        ["customers", "update", customer_id, "--timezone", "Europe/Rome", "--json"],
+        ["customers", "history", customer_id],
         ["db", "status"],
     ]
 
@@ -125,7 +86,9 @@ def test_files_columns_and_rows_are_shown_harmless(uri: str) -> None:
         ["check", name + "3.csv"],
         ["imports", "list"],
         ["imports", "show", "last"],
-        *(["imports", "rejections", "last", "--format", form] for form in ("csv", "json", "jsonl")),
+        *(["imports", "rejections", "last", "--format", form] for form in ("csv", "json", "jsonl", "html")),
+        ["check", name + ".csv", "--log-format", "text", "--log-level", "debug", "--log-values"],
+        ["check", name + ".csv", "--log-format", "json", "--log-level", "debug", "--log-values"],
         ["imports", "verify", "last", name + "2.csv"],
         ["imports", "undo", "last"],
         ["customers", "list", "--name", "Zoe"],

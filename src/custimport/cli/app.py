@@ -13,7 +13,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Load customer CSV files into MongoDB: every row is stored, or rejected with every reason, exactly once.",
+    help="""Load customer CSV files into MongoDB: every row is stored, or rejected with every reason, exactly once.
+
+    Examples:
+      custimport load customers.csv
+
+      custimport customers list
+
+      custimport help scripts
+
+    """,
 )
 app.command()(load.load)
 app.command()(load.check)

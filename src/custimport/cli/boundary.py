@@ -24,8 +24,10 @@ class ErrorBoundary(TyperGroup):
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """The context of the program's own options."""
-        with _fit_to_show():
+        with quiet_when_pipe_closes(), _fit_to_show():
             return super().make_context(*arguments, **options)
+        # whoever asked for help or the version has gone away
+        raise typer.Exit
 
     def invoke(self, ctx: Any) -> Any:
         """What the command gives; a `CustimportError` becomes its message and exit code."""

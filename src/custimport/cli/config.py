@@ -11,10 +11,13 @@ from custimport.cli import invocation
 from custimport.cli.configurable import SETTINGS, Embedded
 from custimport.cli.options import JsonOption
 from custimport.cli.target import configured_target
-from custimport.cli.terminal import note, output, print_json, shown_value
+from custimport.cli.terminal import note, print_json, print_table, shown_value
 from custimport.settings import EMBEDDED_IDLE_SECONDS
 
-app = typer.Typer(no_args_is_help=True, help="The settings: what a command would use, and where each value comes from.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The settings: what a command would use, and where each value comes from.\n\nExample: custimport config show",
+)
 
 DEFAULT = "default"
 
@@ -56,13 +59,14 @@ def show(context: typer.Context, json: JsonOption = False) -> None:
         )
         return
     if configuration.file is None:
-        note("no custimport.toml here; docs/configuration.md says what it may hold")
+        note("no custimport.toml here; custimport help configuration says what it may hold")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("setting", "value", "origin"):
+    table.add_column("setting", no_wrap=True)
+    for heading in ("value", "origin"):
         table.add_column(heading, overflow="fold")
     for name, each in shown.items():
         table.add_row(name, shown_value(_words(each.value)), shown_value(each.origin))
-    output().print(table)
+    print_table(table)
 
 
 def _defaults(context: typer.Context) -> dict[str, Any]:

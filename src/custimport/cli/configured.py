@@ -90,7 +90,8 @@ def _options_of_logged_commands(
         LogLevel | None,
         typer.Option(
             "--log-level",
-            help="The least grave events in the log; debug has every rejected row. Default: info.",
+            metavar="LEVEL",
+            help="The least grave events in the log: debug (each rejected row), info, warning, error. Default: info.",
             rich_help_panel=LOG_PANEL,
             show_default=False,
             expose_value=False,
@@ -125,7 +126,18 @@ LOGGED_COMMANDS: Final = frozenset(
 """Those that have something to log: what is written, and what is judged."""
 
 
-class ConfiguredContext(typer.Context):
+class HelpfulContext(typer.Context):
+    """A context whose help shows a flag as what is typed: no `<bool>` behind it."""
+
+    def get_help(self) -> str:
+        """The help of the command, as Click gives it; Typer prints it itself."""
+        for parameter in self.command.get_params(self):
+            if isinstance(parameter, TyperOption) and parameter.is_flag:
+                parameter.metavar = ""
+        return super().get_help()
+
+
+class ConfiguredContext(HelpfulContext):
     """A command's context: an option that is not given has the value that is configured for it."""
 
     def lookup_default(self, name: str, call: bool = True) -> Any:  # noqa: ARG002 - the signature is Click's
@@ -169,6 +181,8 @@ class ConfiguredContext(typer.Context):
 class ConfiguredCommands(ErrorBoundary):
     """The root command group: it and all commands below it have the shared options, the commands their defaults."""
 
+    context_class = HelpfulContext
+
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.params[:0] = _options(_options_of_every_command)
@@ -198,6 +212,7 @@ def _commands_below(group: TyperGroup, words: tuple[str, ...] = ()) -> Iterator[
     """Every command that is no group, and the words that call it."""
     for name, child in group.commands.items():
         if isinstance(child, TyperGroup):
+            child.context_class = HelpfulContext
             yield from _commands_below(child, (*words, name))
         elif isinstance(child, TyperCommand):
             yield (*words, name), child

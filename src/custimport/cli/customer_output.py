@@ -1,6 +1,5 @@
 """What the commands about customers print: pages, streams, one customer, errors, the question before a deletion."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ import typer
 from custimport.cli.customer_formats import customer_json, write_customers
 from custimport.cli.customer_table import counted, customer_in_words, print_customer, print_customers
 from custimport.cli.options import OutputFormat
-from custimport.cli.terminal import exact_output, json_text, note, shown_value
+from custimport.cli.terminal import exact_output, json_text, note, print_text, shown_value
 from custimport.customer.codes import RowError
 from custimport.errors import ExitCode
 from custimport.pipeline.reporting import error_document
@@ -28,11 +27,11 @@ def print_page(page: CustomerPage, chosen: OutputFormat) -> None:
         return
     print_customers(page.documents)
     if page.documents:
-        _print_text(f"page {page.number:,} of {page.pages:,} · {counted(page.total)}")
+        print_text(f"page {page.number:,} of {page.pages:,} · {counted(page.total)}")
     elif page.total:
-        _print_text(f"no customers on page {page.number:,}; the last page is {page.pages:,} · {counted(page.total)}")
+        print_text(f"no customers on page {page.number:,}; the last page is {page.pages:,} · {counted(page.total)}")
     else:
-        _print_text("no customers")
+        print_text("no customers")
 
 
 def print_all(documents: Iterable[Document], chosen: OutputFormat) -> None:
@@ -41,7 +40,7 @@ def print_all(documents: Iterable[Document], chosen: OutputFormat) -> None:
         write_customers(documents, exact_output(), chosen)
         return
     count = print_customers(documents)
-    _print_text(counted(count) if count else "no customers")
+    print_text(counted(count) if count else "no customers")
 
 
 def print_one(document: Document, chosen: OutputFormat) -> None:
@@ -50,7 +49,7 @@ def print_one(document: Document, chosen: OutputFormat) -> None:
         case OutputFormat.TABLE:
             print_customer(document)
         case OutputFormat.JSON:
-            _print_text(json_text(customer_json(document), indent=2))
+            print_text(json_text(customer_json(document), indent=2))
         case _:
             write_customers([document], exact_output(), chosen)
 
@@ -58,18 +57,14 @@ def print_one(document: Document, chosen: OutputFormat) -> None:
 def print_deleted(documents: Sequence[Document]) -> None:
     """Print as JSON whom a command deleted: `{"deleted": number, "data": [customer, …]}`."""
     deleted = [customer_json(document) for document in documents]
-    _print_text(json_text({"deleted": len(deleted), "data": deleted}, indent=2))
-
-
-def _print_text(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    print_text(json_text({"deleted": len(deleted), "data": deleted}, indent=2))
 
 
 def rejected(errors: Sequence[RowError], chosen: OutputFormat) -> typer.Exit:
     """Shows the errors, on standard error for people and, where JSON is asked for, on standard output."""
     if chosen in {OutputFormat.JSON, OutputFormat.JSONL}:
         indent = 2 if chosen is OutputFormat.JSON else None
-        _print_text(json_text({"errors": [error_document(error) for error in errors]}, indent=indent))
+        print_text(json_text({"errors": [error_document(error) for error in errors]}, indent=indent))
     for error in errors:
         place = f"{error.field}: " if error.field else ""
         note(f"error: {place}{shown_value(error.message)} [{error.code}]")

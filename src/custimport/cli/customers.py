@@ -38,7 +38,10 @@ from custimport.store.selection import parsed_order
 if TYPE_CHECKING:
     from custimport.store.customers import CustomerStore
 
-app = typer.Typer(no_args_is_help=True, help="Find, show, change, delete and export stored customers.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Find, show, change, delete and export stored customers.\n\nExample: custimport customers list --name martin",
+)
 
 MAX_PAGE_NUMBER = 2**31 - 1
 
@@ -162,6 +165,7 @@ def update(
     ] = None,
     output_format: FormatOption = None,
     json_short: JsonOption = False,
+    quiet: QuietOption = False,
     uri: UriOption = None,
     database: DatabaseOption = None,
 ) -> None:
@@ -179,7 +183,7 @@ def update(
     )
     if not isinstance(values, dict):
         raise rejected(values, chosen)
-    with open_store(uri, database) as store:
+    with open_store(uri, database, quiet=quiet) as store:
         from custimport.store.customers import CustomerStore
         from custimport.store.editing import ChangeRefused, CustomerChanged, CustomerEditor
 
@@ -188,9 +192,13 @@ def update(
             case ChangeRefused(errors):
                 raise rejected(errors, chosen)
             case CustomerChanged(document, fields):
-                print_one(document, chosen)
                 invocation.current().log.info("customer updated", customer_id=str(document["_id"]), fields=list(fields))
-                note(f"changed: {', '.join(fields)}" if fields else "unchanged: the customer has these values already")
+                if chosen is not OutputFormat.TABLE or not quiet:
+                    print_one(document, chosen)
+                outcome = (
+                    f"changed: {', '.join(fields)}" if fields else "unchanged: the customer has these values already"
+                )
+                note(outcome, quiet=quiet)
 
 
 @app.command()

@@ -7,9 +7,12 @@ from rich.table import Table
 
 from custimport.cli import session
 from custimport.cli.options import DatabaseOption, JsonOption, UriOption
-from custimport.cli.terminal import exact_output, output, print_json, shown_value
+from custimport.cli.terminal import exact_output, output, print_json, print_table, shown_value
 
-app = typer.Typer(no_args_is_help=True, help="The database: where it is, how it stands, the embedded server.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The database: where it is, how it stands, the embedded server.\n\nExample: custimport db status",
+)
 
 
 @app.command()
@@ -86,7 +89,7 @@ def _show(facts: dict[str, Any], *, json: bool) -> None:
     table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name.replace("_", " "), shown_value(_words(value)))
-    output().print(table)
+    print_table(table)
 
 
 def _words(value: Any) -> str:

@@ -1,9 +1,10 @@
-"""`custimport help`: the pages of the documentation, from the files that the repository has."""
+"""`custimport help`: the pages of the documentation, from the files that the repository has; the help of commands."""
 
 import difflib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -24,25 +25,65 @@ PAGES: Final = (
 )
 
 
+def topics(context: typer.Context) -> list[str]:
+    """What may stand after `custimport help`, for the shell."""
+    return [*PAGES, *_commands(context.find_root().command)]
+
+
 def show_help(
+    context: typer.Context,
     topic: Annotated[
-        str | None, typer.Argument(metavar="TOPIC", help="Which page; without it the topics are listed.")
+        list[str] | None,
+        typer.Argument(
+            metavar="TOPIC",
+            help="Which page, or which command; without it the pages are listed.",
+            autocompletion=topics,
+        ),
     ] = None,
 ) -> None:
     """Read a page of the documentation; `custimport COMMAND --help` tells the options of a command.
 
-    Example: custimport help rejections
+    Examples:
+      custimport help rejections
+
+      custimport help customers update
+
     """
-    if topic is None:
+    if not topic:
         for page in PAGES:
             typer.echo(f"{page:<24}{_title(page)}")
         return
-    if topic not in PAGES:
-        close = difflib.get_close_matches(topic, PAGES, n=1, cutoff=0.5)
+    if topic[0] not in PAGES:
+        _show_command(context.find_root(), topic)
+        return
+    if topic[1:]:
         raise UsageError(
-            f"there is no page {topic!r}",
-            hint=f"custimport help {close[0]}" if close else f"the topics are {', '.join(PAGES)}",
+            f"custimport help {topic[0]}: there is no topic {topic[1]!r}", hint=f"custimport help {topic[0]}"
         )
+    _show_page(topic[0])
+
+
+def _show_command(root: Any, words: Sequence[str]) -> None:
+    """The help of the command that the words call, as its --help shows it."""
+    found, called = root, "custimport help"
+    for word in words:
+        commands = _commands(found.command)
+        if word not in commands:
+            topics = [*PAGES, *commands] if found is root else list(commands)
+            close = difflib.get_close_matches(word, topics, n=1, cutoff=0.6)
+            hint = f"{called} {close[0]}" if close else f"{called} TOPIC; the topics are {', '.join(topics)}"
+            raise UsageError(f"{called}: there is no topic {word!r}", hint=hint if topics else called)
+        called += f" {word}"
+        command = commands[word]
+        found = command.context_class(command, parent=found, info_name=word)
+    found.get_help()
+
+
+def _commands(group: Any) -> dict[str, Any]:
+    return getattr(group, "commands", {})
+
+
+def _show_page(topic: str) -> None:
     text = _page(topic)
     if not sys.stdout.isatty():
         typer.echo(text, nl=False)

@@ -15,11 +15,14 @@ from custimport.cli.render import (
     verification_document,
     verification_view,
 )
-from custimport.cli.terminal import binary_output, output, print_json, shown_value
-from custimport.errors import ExitCode
+from custimport.cli.terminal import binary_output, output, print_json, print_table, shown_value
+from custimport.errors import ExitCode, UsageError
 from custimport.pipeline.reporting import ReportFormat
 
-app = typer.Typer(no_args_is_help=True, help="The history: what was loaded, what came of it, what was rejected.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The history: what was loaded, what came of it, what was rejected.\n\nExample: custimport imports list",
+)
 
 ImportArgument = Annotated[
     str,
@@ -33,7 +36,7 @@ ImportArgument = Annotated[
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest imports.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many of the newest imports.")] = 20,
     uri: UriOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
@@ -47,7 +50,7 @@ def list_(
     if json:
         print_json({"imports": [import_document(entry) for entry in found]})
     elif found:
-        output().print(imports_table([(entry.state, entry.summary) for entry in found]))
+        print_table(imports_table([(entry.state, entry.summary) for entry in found], output().width))
     else:
         output().print("no imports yet; custimport load FILE makes the first")
 
@@ -76,7 +79,7 @@ def show(
     if json:
         print_json(import_document(found))
     else:
-        output().print(import_view(found))
+        print_table(import_view(found))
     if watch:
         raise typer.Exit(found.document.get("exit_code") or 0)
 
@@ -85,17 +88,22 @@ def show(
 def rejections(
     import_id: ImportArgument,
     report_format: Annotated[
-        ReportFormat, typer.Option("--format", help="As the report's extension would say.")
-    ] = ReportFormat.CSV,
+        ReportFormat | None,
+        typer.Option("--format", help="As the report's extension would say; csv without it.", show_default=False),
+    ] = None,
     uri: UriOption = None,
     database: DatabaseOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Write an import's rejection report to standard output, made again from the database.
 
     Example: custimport imports rejections last --format jsonl > rejected.jsonl
     """
+    if json and report_format not in {None, ReportFormat.JSON}:
+        raise UsageError(f"--json and --format {report_format} contradict each other")
+    chosen = ReportFormat.JSON if json else report_format or ReportFormat.CSV
     with session.open_store(uri, database) as store:
-        session.write_rejections(store, import_id, report_format, binary_output())
+        session.write_rejections(store, import_id, chosen, binary_output())
 
 
 @app.command()

@@ -51,7 +51,10 @@ SystematicOption = Annotated[
     ),
 ]
 BatchOption = Annotated[
-    int, typer.Option("--batch-size", min=1, max=100_000, help="Rows in one write command.", rich_help_panel=RUN_PANEL)
+    int,
+    typer.Option(
+        "--batch-size", min=1, max=100_000, metavar="N", help="Rows in one write command.", rich_help_panel=RUN_PANEL
+    ),
 ]
 ResumeOption = Annotated[
     str | None,
@@ -150,6 +153,7 @@ MaxRecordOption = Annotated[
         "--max-record-bytes",
         min=1_000,
         max=MAX_RECORD_BYTES,
+        metavar="BYTES",
         help="A longer line is one rejection, and is never held in memory whole.",
         rich_help_panel=INPUT_PANEL,
     ),
@@ -158,7 +162,7 @@ MinDateOption = Annotated[
     str,
     typer.Option(
         "--min-date-of-birth",
-        metavar="YYYY-MM-DD",
+        metavar="DATE",
         help="The earliest date of birth that is believed.",
         rich_help_panel=INPUT_PANEL,
     ),

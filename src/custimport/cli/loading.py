@@ -9,7 +9,7 @@ import typer
 from custimport.cli.importing import CommandResult
 from custimport.cli.render import summaries_document, summary_table, totals_table
 from custimport.cli.resuming import ResumeRequest
-from custimport.cli.terminal import output, print_json
+from custimport.cli.terminal import print_json, print_table
 from custimport.customer.dates import iso_day
 from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
@@ -99,12 +99,11 @@ def show_result(result: CommandResult, *, json: bool, quiet: bool, rehearsal: bo
     if json:
         print_json(summaries_document(result.summaries, result.exit_code))
     elif not quiet:
-        console = output()
         for summary in result.summaries:
             steps = next_steps(summary, rehearsal=rehearsal)
-            console.print(summary_table(summary, rehearsal=rehearsal, next_steps=steps), crop=False)
+            print_table(summary_table(summary, rehearsal=rehearsal, next_steps=steps))
         if len(result.summaries) > 1:
-            console.print(totals_table(result.summaries))
+            print_table(totals_table(result.summaries))
     raise typer.Exit(int(result.exit_code))
 
 
@@ -116,4 +115,9 @@ def next_steps(summary: ImportSummary, *, rehearsal: bool) -> list[str]:
     if summary.rows.rejected and csv_reports:
         verb = "check" if rehearsal else "load"
         return [f"fix the cells in the report, then: custimport {verb} {shlex.quote(csv_reports[0])}"]
-    return []
+    pages = [path for path in summary.reports if path.lower().endswith(".html")]
+    steps = [f"open {shlex.quote(pages[0])} in a browser"] if pages else []
+    if summary.rows.rejected and not rehearsal:
+        again = f"custimport imports rejections {summary.import_id} > rejected.csv"
+        steps.append(f"to fix the cells and load them: {again}")
+    return steps

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
@@ -39,6 +38,8 @@ class ImportProgress:
         # a log on standard error says the same
         self._quiet = quiet or log.on_standard_error
         self._silent = silent or self._quiet
+        # the one that draws the bar: it moves the bar out of the way of what else it is told
+        self._console = messages()
         self._announce = announce
         self._watching: tuple[Source, Tally] | None = None
         self._begun = time.monotonic()
@@ -58,7 +59,7 @@ class ImportProgress:
     def warned(self, text: str) -> None:
         """A warning, at once."""
         self._log.warning("warning", message=text)
-        warning(f"{self._file}: {text}", quiet=self._quiet)
+        warning(f"{self._file}: {text}", quiet=self._quiet, console=self._console)
 
     def waiting(self, cause: str, seconds: float) -> None:
         """The database is away for `cause`, the next try is in some seconds; an empty cause ends it."""
@@ -68,11 +69,11 @@ class ImportProgress:
         if cause and not before:
             self._away_since = time.monotonic()
             self._log.warning("outage begun", cause=cause)
-            note(f"{shown_value(self._file)}: the database is away ({cause}); trying again", quiet=self._quiet)
+            self._note(f"the database is away ({cause}); trying again")
         elif before and not cause:
             away_seconds = round(time.monotonic() - self._away_since, 3)
             self._log.info("outage over", elapsed_seconds=away_seconds)
-            note(f"{shown_value(self._file)}: the database is back", quiet=self._quiet)
+            self._note("the database is back")
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -80,10 +81,9 @@ class ImportProgress:
         if self._silent:
             yield
             return
-        console = messages()
         ended = threading.Event()
-        watch = self._draw_bar if console.is_terminal else self._print_lines
-        thread = threading.Thread(target=watch, args=(console, ended), name="progress", daemon=True)
+        watch = self._draw_bar if self._console.is_terminal else self._print_lines
+        thread = threading.Thread(target=watch, args=(ended,), name="progress", daemon=True)
         thread.start()
         try:
             yield
@@ -91,9 +91,12 @@ class ImportProgress:
             ended.set()
             thread.join()
 
-    def _draw_bar(self, console: Console, ended: threading.Event) -> None:
+    def _note(self, text: str) -> None:
+        note(f"{shown_value(self._file)}: {text}", quiet=self._quiet, console=self._console)
+
+    def _draw_bar(self, ended: threading.Event) -> None:
         columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), _StateColumn())
-        with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
+        with Progress(*columns, console=self._console, transient=True, auto_refresh=False) as bar:
             task = bar.add_task(shown_value(Path(self._file).name), total=None, state="")
             while not ended.wait(1 / BAR_REFRESHES_A_SECOND):
                 if self._watching:
@@ -101,10 +104,10 @@ class ImportProgress:
                     bar.update(task, total=source.size_bytes, completed=source.bytes_read, state=self.line())
                 bar.refresh()
 
-    def _print_lines(self, _console: Console, ended: threading.Event) -> None:
+    def _print_lines(self, ended: threading.Event) -> None:
         while not ended.wait(PROGRESS_LINE_SECONDS):
             if self._watching:
-                note(f"{shown_value(self._file)}: {self.line()}")
+                self._note(self.line())
 
     def line(self) -> str:
         """How far the import is, in one line."""

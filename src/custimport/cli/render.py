@@ -1,7 +1,7 @@
 """Imports for people and for scripts. Pure: values in, tables or documents out."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from custimport.store.history import RecordedImport
     from custimport.store.undo import Undone
 
+STACKED_BELOW_COLUMNS: Final = 76
+"""Below this width the file's name, the last column of the history, would have no room."""
 COUNTS = ("read", "inserted", "updated", "unchanged", "skipped", "rejected")
 
 
@@ -70,8 +72,13 @@ def totals_table(summaries: Sequence[ImportSummary]) -> RenderableType:
     return Text(f"{len(summaries)} files: {words}")
 
 
-def imports_table(rows: Sequence[tuple[str, ImportSummary]]) -> RenderableType:
-    """The history, one line an import: `rows` are pairs of the state to show and the summary."""
+def imports_table(rows: Sequence[tuple[str, ImportSummary]], columns: int) -> RenderableType:
+    """The history, one line an import: `rows` are pairs of the state to show and the summary.
+
+    Where the screen has too few columns for that, an import is a few lines.
+    """
+    if columns < STACKED_BELOW_COLUMNS:
+        return _stacked_imports(rows)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("id", "started (UTC)", "status"):
         table.add_column(name, no_wrap=True)
@@ -81,13 +88,28 @@ def imports_table(rows: Sequence[tuple[str, ImportSummary]]) -> RenderableType:
     for state, summary in rows:
         table.add_row(
             summary.import_id or "",
-            f"{summary.started_at:%Y-%m-%d %H:%M}",
+            _started(summary),
             Text(state, style=status_style(state)),
             f"{summary.rows.read:,}",
             f"{summary.rows.rejected:,}",
             Text(shown_value(summary.file)),
         )
     return table
+
+
+def _stacked_imports(rows: Sequence[tuple[str, ImportSummary]]) -> RenderableType:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("id", no_wrap=True)
+    table.add_column("import", overflow="fold")
+    for state, summary in rows:
+        counts = f"{summary.rows.read:,} read · {summary.rows.rejected:,} rejected"
+        words = Text(shown_value(summary.file) + f"\n{_started(summary)} UTC · ")
+        table.add_row(summary.import_id or "", words.append(state, style=status_style(state)).append(f"\n{counts}"))
+    return table
+
+
+def _started(summary: ImportSummary) -> str:
+    return f"{summary.started_at:%Y-%m-%d %H:%M}"
 
 
 def status_style(state: str) -> str:

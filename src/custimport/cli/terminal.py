@@ -9,9 +9,9 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from custimport.credentials import without_credentials
@@ -51,20 +51,35 @@ def messages() -> Console:
 def _console(stream: TextIO) -> Console:
     # in a file or a pipe a line is as long as it must be: what reads it cuts by line
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+    return _Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
 
 
-def note(text: str, *, quiet: bool = False) -> None:
+class _Console(Console):
+    """A console whose reader may go away: the command goes on to its end and its exit code, unheard."""
+
+    def on_broken_pipe(self) -> None:
+        _write_nowhere(self.file)
+
+
+def _write_nowhere(stream: IO[str]) -> None:
+    """What is still buffered, and what the interpreter flushes at exit, goes to the null device."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def note(text: str, *, quiet: bool = False, console: Console | None = None) -> None:
     """Lines for a person on standard error, unless `quiet`. Line feeds in it are ours: values need `shown_value`."""
     if not quiet:
-        messages().print(Text(message_words(text)), soft_wrap=True)
+        (console or messages()).print(Text(message_words(text)), soft_wrap=True)
 
 
-def warning(text: str, *, quiet: bool = False) -> None:
+def warning(text: str, *, quiet: bool = False, console: Console | None = None) -> None:
     """One warning on standard error, unless `quiet`."""
     if not quiet:
         words = shown_value(without_credentials(text))
-        messages().print(Text.assemble(("warning: ", "yellow"), words), soft_wrap=True)
+        (console or messages()).print(Text.assemble(("warning: ", "yellow"), words), soft_wrap=True)
 
 
 def message_words(text: str) -> str:
@@ -74,8 +89,24 @@ def message_words(text: str) -> str:
 
 def print_json(document: Any) -> None:
     """One JSON document and a line end on standard output."""
-    sys.stdout.write(json_text(document, indent=2) + "\n")
-    sys.stdout.flush()
+    print_text(json_text(document, indent=2))
+
+
+def print_text(text: str) -> None:
+    """The text and a line end on standard output; where its reader has gone away the command goes on."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _write_nowhere(sys.stdout)
+
+
+def print_table(table: RenderableType) -> None:
+    """The table on standard output, without the padding at the end of its lines."""
+    console = output()
+    with console.capture() as captured:
+        console.print(table, crop=False)
+    print_text("\n".join(line.rstrip() for line in captured.get().removesuffix("\n").split("\n")))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
@@ -147,6 +178,8 @@ def quiet_when_pipe_closes() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # the interpreter flushes standard output once more at exit: give it somewhere to write
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere(sys.stdout)
+    except SystemExit as ending:
+        # so ends the console with which Typer shows help
+        if not isinstance(ending.__context__, BrokenPipeError):
+            raise

@@ -55,7 +55,7 @@ def granting_hint(database: str, actions: frozenset[str], user: str = "USER", us
     grant = (
         f"{place}.grantRolesToUser({json.dumps(user)}, [{{ role: {json.dumps(role)}, db: {json.dumps(database)} }}])"
     )
-    return f'an administrator can grant it: {grant}; less will do: docs/operations.md, "Rights"'
+    return f'an administrator can grant it: {grant}; less will do: custimport help operations, "Rights"'
 
 
 def _unauthorized(words: str) -> tuple[str, str]:
@@ -69,7 +69,7 @@ def _unauthorized(words: str) -> tuple[str, str]:
             "the server wants to know who we are",
             f"give a user in the URI: {EXAMPLE}?authSource=admin",
         )
-    return f"the user has no right to do this: {_COMMAND.sub('', words)}", 'see docs/operations.md, "Rights"'
+    return f"the user has no right to do this: {_COMMAND.sub('', words)}", 'see custimport help operations, "Rights"'
 
 
 def _way_in(words: str, code: int | None) -> str:
