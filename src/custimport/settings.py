@@ -22,8 +22,8 @@ MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
 
 With every byte escaped and shown twice its rejection still fits into a document of 16 MB."""
 
-CHUNK_BYTES: Final = 8 * 1024 * 1024
-"""Content after which a chunk of rows ends though it has few: rows of two megabytes would fill the memory."""
+BLOCK_CHARACTERS: Final = 4 * 1024 * 1024
+"""Text after which a block ends though it has few lines: lines of two megabytes would fill the memory."""
 
 EARLIEST_DATE_OF_BIRTH: Final = "1900-01-01"
 """Before that a date of birth is a slip, unless `--min-date-of-birth` says otherwise."""
@@ -34,10 +34,18 @@ BATCH_ROWS: Final = 4_000
 """Rows in one write command: sorted by e-mail, they find the server's index the more in order the more they are; from
 8,000 on the client's own memory costs what the server saves."""
 
+LOAD_WORKERS: Final = 1
+"""Processes that read and validate where nobody says how many: the server is what a load waits for, and on two cores
+further ones take from it what they give."""
+CHECK_WORKERS: Final = 2
+"""The same for `check`, where there are as many cores; then this process has all that it can do."""
+LARGE_FILE_BYTES: Final = 4 * 1024 * 1024
+"""Starting processes for a smaller file takes longer than they save."""
+
 WRITERS: Final = 2
 """Threads that write at the same time: two keep a server on the same machine busy."""
 
-CHUNKS_IN_FLIGHT: Final = 3
+CHUNKS_IN_FLIGHT: Final = 2
 """Chunks handed to the writers and not yet settled: bounds memory, hides round trips."""
 
 COLLECT_AFTER_OBJECTS: Final = 200_000

@@ -1,5 +1,6 @@
 """What fault tests have in common: a hostile file, the program in a process of its own, the end state to compare."""
 
+import itertools
 import os
 import random
 import re
@@ -64,9 +65,14 @@ def prepare(place: Place, path: Path) -> None:
     finish(load(place, str(other)), 0)
 
 
+WORKERS = itertools.cycle(("1", "2", "3"))
+"""Every load has another number of them: what comes out may not depend on it."""
+
+
 def load(place: Place, *arguments: str) -> subprocess.Popen[bytes]:
+    words = ("--uri", place.uri, "--quiet", "--batch-size", "300", "--workers", next(WORKERS))
     return subprocess.Popen(
-        [*CUSTIMPORT, "load", *arguments, "--uri", place.uri, "--quiet", "--batch-size", "300"],
+        [*CUSTIMPORT, "load", *arguments, *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd=Path.cwd(),

@@ -25,7 +25,7 @@ from custimport.pipeline import quotes
 from custimport.pipeline.diagnosis import Diagnosis
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.parsing import ParsedFile, parse
-from custimport.pipeline.rehearsal import no_customers, rehearse
+from custimport.pipeline.rehearsal import rehearse
 from custimport.pipeline.reporting import ReportFormat, write_rejections
 from custimport.pipeline.source import Source
 from custimport.pipeline.validation import validate
@@ -108,8 +108,8 @@ fuzzed = settings(
 )
 
 
-def parsed(content: bytes, given_options: InputOptions, block_bytes: int, chunk_rows: int) -> ParsedFile:
-    return parse(Source(io.BytesIO(content), "x", len(content), block_bytes), given_options, chunk_rows)
+def parsed(content: bytes, given_options: InputOptions, block_bytes: int, chunk_lines: int) -> ParsedFile:
+    return parse(Source(io.BytesIO(content), "x", len(content), block_bytes), given_options, chunk_lines)
 
 
 def until_damage(chunks: Iterator[ParsedRows]) -> Iterator[ParsedRows]:
@@ -120,9 +120,9 @@ def until_damage(chunks: Iterator[ParsedRows]) -> Iterator[ParsedRows]:
 
 @fuzzed
 @given(files, options, st.integers(1, 300), st.integers(1, 40), st.sampled_from(Policy))
-def test_every_row_is_stored_or_rejected(content, given_options, block_bytes, chunk_rows, policy) -> None:
+def test_every_row_is_stored_or_rejected(content, given_options, block_bytes, chunk_lines, policy) -> None:
     try:
-        file = parsed(content, given_options, block_bytes, chunk_rows)
+        file = parsed(content, given_options, block_bytes, chunk_lines)
     except (InputUnreadable, UsageError):
         return
     seen: list[ParsedRows] = []
@@ -136,7 +136,7 @@ def test_every_row_is_stored_or_rejected(content, given_options, block_bytes, ch
     rejections: list[Rejection] = []
     read = inserted = 0
     validated = validate(watched(), file.header, RULES)
-    for settled in rehearse(validated, policy, no_customers, RejectionLimit(), threading.Event()):
+    for settled in rehearse(validated, policy, None, RejectionLimit(), threading.Event()):
         assert settled.counts.balanced
         read += settled.counts.read
         inserted += settled.counts.inserted
@@ -155,11 +155,11 @@ def test_every_row_is_stored_or_rejected(content, given_options, block_bytes, ch
 
 @fuzzed
 @given(st.one_of(encoded, spoilt), st.integers(1, 300), st.integers(1, 40))
-def test_every_line_belongs_to_one_record_or_is_blank(content, block_bytes, chunk_rows) -> None:
+def test_every_line_belongs_to_one_record_or_is_blank(content, block_bytes, chunk_lines) -> None:
     """A record takes as many lines as its cells have line ends, and one more; what lies between is blank."""
     try:
         file = parsed(
-            content, InputOptions(encoding="latin-1", max_record_bytes=MAX_RECORD_BYTES), block_bytes, chunk_rows
+            content, InputOptions(encoding="latin-1", max_record_bytes=MAX_RECORD_BYTES), block_bytes, chunk_lines
         )
     except (InputUnreadable, UsageError):
         return
@@ -189,7 +189,7 @@ def test_every_line_belongs_to_one_record_or_is_blank(content, block_bytes, chun
 
 @fuzzed
 @given(texts.filter(bool), st.integers(1, 40))
-def test_work_is_linear_whatever_repeats(body, chunk_rows) -> None:
+def test_work_is_linear_whatever_repeats(body, chunk_lines) -> None:
     """Characters handed to the csv module stay under four times the file's."""
     content = "full_name,email,date_of_birth,timezone\n" + body * (8_000 // len(body) + 1)
     characters = 0
@@ -206,7 +206,7 @@ def test_work_is_linear_whatever_repeats(body, chunk_rows) -> None:
 
     quotes.Dialect.reader = counting  # type: ignore[assignment, method-assign]
     try:
-        for _ in parsed(content.encode(), InputOptions(), 4_096, chunk_rows).chunks:
+        for _ in parsed(content.encode(), InputOptions(), 4_096, chunk_lines).chunks:
             pass
     finally:
         quotes.Dialect.reader = original  # type: ignore[method-assign]

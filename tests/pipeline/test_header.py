@@ -293,17 +293,17 @@ def test_what_a_report_added_is_not_measured_as_a_cell_of_the_file() -> None:
 
 
 def test_very_long_rows_make_short_chunks_that_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custimport.pipeline.parsing.CHUNK_BYTES", 1_000)
-    monkeypatch.setattr("custimport.pipeline.parsing.WINDOW_CHARACTERS", 150)
+    monkeypatch.setattr("custimport.pipeline.blocks.BLOCK_CHARACTERS", 1_000)
+    monkeypatch.setattr("custimport.pipeline.record_parser.WINDOW_CHARACTERS", 150)
     body = "".join(f"{'n' * (number % 90)},b,c,d\n" for number in range(400))
     content = (PLAIN + "\n" + body).encode()
 
-    expected = [chunk.position for chunk in chunks_of(content, chunk_rows=100)]
+    expected = [chunk.position for chunk in chunks_of(content, chunk_lines=100)]
 
     assert len(expected) > 15
     for block_bytes in (1, 7, 100, 1_000):
-        found = [chunk.position for chunk in chunks_of(content, chunk_rows=100, block_bytes=block_bytes)]
+        found = [chunk.position for chunk in chunks_of(content, chunk_lines=100, block_bytes=block_bytes)]
         assert [replace(position, source_bytes=0) for position in found] == [
             replace(position, source_bytes=0) for position in expected
         ]
-    assert [record[0] for record in outcomes(chunks_of(content, chunk_rows=100))] == list(range(1, 401))
+    assert [record[0] for record in outcomes(chunks_of(content, chunk_lines=100))] == list(range(1, 401))

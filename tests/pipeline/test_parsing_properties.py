@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from custimport.errors import InputUnreadable
-from custimport.pipeline import parsing, quotes
+from custimport.pipeline import quotes, record_parser
 from custimport.pipeline.parsing import parse
 from custimport.records import InputOptions, ParsedRows
 
@@ -36,9 +36,9 @@ class Blocks:
 
 
 def chunks_of(
-    content: bytes, *, block_bytes: int = 1 << 20, chunk_rows: int = 100, **options: object
+    content: bytes, *, block_bytes: int = 1 << 20, chunk_lines: int = 100, **options: object
 ) -> list[ParsedRows]:
-    return list(parse(Blocks(content, block_bytes), InputOptions(**options), chunk_rows).chunks)
+    return list(parse(Blocks(content, block_bytes), InputOptions(**options), chunk_lines).chunks)
 
 
 def outcomes(chunks: Sequence[ParsedRows]) -> list[tuple[object, ...]]:
@@ -88,13 +88,13 @@ bodies = st.one_of(
 @example(b"a,b,c,d\r")
 @example(b'"a\r')
 def test_every_record_is_one_row_or_one_rejection(body: bytes) -> None:
-    chunks = chunks_of(HEADER.encode() + body, chunk_rows=7)
+    chunks = chunks_of(HEADER.encode() + body, chunk_lines=7)
 
     found = outcomes(chunks)
     assert [record[0] for record in found] == list(range(1, len(found) + 1))
     lines = [record[1] for record in found]
     assert lines == sorted(set(lines))
-    assert all(len(chunk.numbers) + len(chunk.rejections) == 7 for chunk in chunks[:-1])
+    assert all(chunk.numbers or chunk.rejections for chunk in chunks)
     for chunk in chunks:
         assert all(len(cells) == 4 for cells in chunk.cells)
 
@@ -108,10 +108,10 @@ def test_no_bytes_crash_the_parser(content: bytes) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(bodies, st.integers(1, 40), st.integers(1, 9))
-def test_blocks_never_change_the_result(body: bytes, block_bytes: int, chunk_rows: int) -> None:
+def test_blocks_never_change_the_result(body: bytes, block_bytes: int, chunk_lines: int) -> None:
     content = HEADER.encode() + body
-    whole = chunks_of(content, chunk_rows=chunk_rows)
-    cut = chunks_of(content, block_bytes=block_bytes, chunk_rows=chunk_rows)
+    whole = chunks_of(content, chunk_lines=chunk_lines)
+    cut = chunks_of(content, block_bytes=block_bytes, chunk_lines=chunk_lines)
 
     assert outcomes(cut) == outcomes(whole)
     positions = [(c.position.row, c.position.line, c.position.content_bytes, c.position.content_sha256) for c in whole]
@@ -125,12 +125,18 @@ def test_blocks_never_change_the_result(body: bytes, block_bytes: int, chunk_row
 def test_looking_at_each_line_gives_what_the_short_way_gives(body: bytes) -> None:
     content = HEADER.encode() + body
     expected = outcomes(chunks_of(content))
-    before = parsing.WINDOW_LINES
-    try:
-        parsing.WINDOW_LINES = 1  # type: ignore[misc]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record_parser, "WINDOW_LINES", 1)
         assert outcomes(chunks_of(content)) == expected
-    finally:
-        parsing.WINDOW_LINES = before  # type: ignore[misc]
+
+
+@settings(max_examples=300, deadline=None)
+@given(bodies, st.integers(1, 9))
+def test_a_chunk_holds_the_records_that_begin_in_its_lines(body: bytes, chunk_lines: int) -> None:
+    for chunk in chunks_of(HEADER.encode() + body, chunk_lines=chunk_lines):
+        begins = sorted([*chunk.lines, *(rejection.line for rejection in chunk.rejections)])
+        # blocks are counted from the file's first line on; blank ones have no chunk of their own
+        assert {(line - 1) // chunk_lines for line in begins} == {(begins[-1] - 1) // chunk_lines}
 
 
 cells = st.text(st.sampled_from("ab ,;\"'\r\n\x00é\u2028=+"), max_size=12)
@@ -176,7 +182,7 @@ def test_hostile_quotes_cost_linear_time(monkeypatch: pytest.MonkeyPatch, line: 
 
     monkeypatch.setattr(quotes.Dialect, "reader", counting)
 
-    found = outcomes(chunks_of(content.encode(), chunk_rows=4_000))
+    found = outcomes(chunks_of(content.encode(), chunk_lines=4_000))
 
     assert found[-1][0] == len(found)
     assert characters < 4 * len(content) + 10_000

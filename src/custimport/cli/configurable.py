@@ -211,6 +211,7 @@ SETTINGS: Final = (
     ),
     Setting("report", "where rejected rows go; {name} is the file's name", Kind.LIST, check=_check_report),
     Setting("batch_size", "rows in one write command", Kind.WHOLE_NUMBER, minimum=1, maximum=100_000),
+    Setting("workers", "processes that read and validate", Kind.WHOLE_NUMBER, minimum=1, maximum=64),
     Setting("retry_for", "seconds to wait for a database that went away", Kind.NUMBER),
     Setting("map", "COLUMN=field, or a table of them", Kind.LIST, check=_check_map),
     Setting("encoding", "the files' encoding", check=_check_encoding),

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custimport.errors import ExitCode
+from custimport.pipeline.judging import RowDetail
 from custimport.pipeline.limit import RejectionLimit
-from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, no_customers, rehearse
+from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, rehearse
 from custimport.pipeline.run import Surroundings, Tally
 from custimport.pipeline.writing import write
 from custimport.records import Header, ImportSummary, Rejection, SettledRows, StartingPoint, ValidatedRows
@@ -46,9 +47,9 @@ class NoJournal:
 
 
 class RehearsalDestination:
-    """Nothing is written; `lookup` gives the customers that are stored already."""
+    """Nothing is written; `lookup` gives the customers that are stored already, None if there are none."""
 
-    def __init__(self, lookup: CustomerLookup = no_customers) -> None:
+    def __init__(self, lookup: CustomerLookup | None = None) -> None:
         self._lookup = lookup
 
     def surroundings(self, run: "FileRun") -> Surroundings:
@@ -59,7 +60,8 @@ class RehearsalDestination:
         ) -> Iterator[SettledRows]:
             return rehearse(chunks, run.job.policy, self._lookup, limit, stop)
 
-        return Surroundings(settle, NoJournal(), run.reports, run.progress, run.stop, utc_now)
+        detail = RowDetail.FINGERPRINTS if self._lookup is None else RowDetail.VALUES
+        return Surroundings(settle, NoJournal(), run.reports, run.progress, run.stop, utc_now, run.workers, detail)
 
     def rehearsal(self) -> "RehearsalDestination":
         """Itself."""
@@ -140,7 +142,7 @@ class StoreDestination:
                         sink.resume_with(*known)
                 yield from write(chunks, start, limit, stop, sinks=sinks, batch_rows=run.batch_rows)
 
-        return Surroundings(settle, journal, run.reports, run.progress, run.stop, utc_now)
+        return Surroundings(settle, journal, run.reports, run.progress, run.stop, utc_now, run.workers)
 
 
 def stored_customers(store: "Store") -> CustomerLookup:
@@ -195,7 +197,7 @@ def _plan(run: "FileRun") -> "Plan":
         "max_rejections": str(job.limit),
         "stop_on_systematic": job.limit.stops_on_systematic,
         "batch_rows": run.batch_rows,
-        "chunk_rows": job.chunk_rows,
+        "chunk_lines": job.chunk_lines,
         "reports": [str(path) for path in run.reports.asked_for],
     }
     return Plan(file, job.policy.value, options, job.rules.today.isoformat())

@@ -4,7 +4,7 @@ import gc
 import glob
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,7 @@ from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, StopRequest, Surroundings, run_import
 from custimport.pipeline.source import open_source
+from custimport.pipeline.workers import WorkerPool
 from custimport.records import IfLoaded, ImportSummary, InputOptions, Policy, Status
 from custimport.settings import COLLECT_AFTER_OBJECTS, STANDARD_INPUT, WRITERS
 
@@ -49,13 +50,14 @@ class ImportRequest:
     retry_for_seconds: float
     quiet: bool
     progress: bool
+    workers: WorkerPool = field(default_factory=WorkerPool)
     check_first: bool = False
     if_loaded: IfLoaded = IfLoaded.LOAD
     announce: Callable[[str], None] = lambda _import_id: None
 
     @property
-    def chunk_rows(self) -> int:
-        """Rows read together: a batch for every writer."""
+    def chunk_lines(self) -> int:
+        """Lines read together: a batch for every writer."""
         return self.batch_rows * WRITERS
 
 
@@ -77,6 +79,7 @@ class FileRun:
     reports: ImportReports
     progress: ImportProgress
     stop: StopRequest
+    workers: WorkerPool
 
 
 class Destination(Protocol):
@@ -143,9 +146,9 @@ def _run_file(
     file: str, request: ImportRequest, rules: Rules, destination: Destination, stop: StopRequest
 ) -> ImportResult:
     progress = ImportProgress(file, quiet=request.quiet, silent=not request.progress, announce=request.announce)
-    job = ImportJob(file, request.input, rules, request.policy, request.limit, request.chunk_rows)
+    job = ImportJob(file, request.input, rules, request.policy, request.limit, request.chunk_lines)
     reports = ImportReports(file, request.reports, Path.cwd())
-    run = FileRun(job, request.batch_rows, request.retry_for_seconds, reports, progress, stop)
+    run = FileRun(job, request.batch_rows, request.retry_for_seconds, reports, progress, stop, request.workers)
     earlier = _loaded_before(run, request, destination)
     if earlier is not None:
         when = f"{earlier.started_at:%Y-%m-%d %H:%M} UTC, import {earlier.import_id}"

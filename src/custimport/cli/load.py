@@ -25,6 +25,7 @@ from custimport.cli.load_options import (
     ResumeOption,
     RetryOption,
     SystematicOption,
+    WorkersOption,
 )
 from custimport.cli.options import DatabaseOption, JsonOption, QuietOption, UriOption
 from custimport.errors import UsageError
@@ -45,6 +46,7 @@ def load(
     max_rejections: LimitOption = None,
     stop_on_systematic: SystematicOption = False,
     batch_size: BatchOption = BATCH_ROWS,
+    workers: WorkersOption = None,
     retry_for: RetryOption = RETRY_FOR_SECONDS,
     resume: ResumeOption = None,
     check_first: CheckFirstOption = False,
@@ -81,8 +83,11 @@ def load(
         if detach:
             log = detaching.log_path(f"import-{resume}")
             resumed = replace(resumed, announce=detaching.detach(log, json=json, quiet=quiet))
-        with session.open_store_for_import(uri, database, quiet=quiet) as store:
-            result = resuming.resume(resumed, store)
+        with (
+            loading.load_workers(workers, files or []) as pool,
+            session.open_store_for_import(uri, database, quiet=quiet) as store,
+        ):
+            result = resuming.resume(replace(resumed, workers=pool), store)
         loading.show_result(result, json=json, quiet=quiet, rehearsal=False)
     if not files:
         raise UsageError("no file is named", hint="custimport load FILE, or custimport load --resume ID")
@@ -107,7 +112,12 @@ def load(
             raise UsageError(f"--detach cannot be: {reason}")
         log = detaching.log_path(files[0])
         request = replace(request, announce=detaching.detach(log, json=json, quiet=quiet))
-    with session.open_store_for_import(uri, database, quiet=quiet) as store:
+    # workers are forked before the driver has threads
+    with (
+        loading.load_workers(workers, files) as pool,
+        session.open_store_for_import(uri, database, quiet=quiet) as store,
+    ):
+        request = replace(request, workers=pool)
         result = importing.run_files(request, session.destination(store, dry_run=dry_run))
     loading.show_result(result, json=json, quiet=quiet, rehearsal=dry_run)
 
@@ -118,6 +128,7 @@ def check(
     report: ReportOption = None,
     max_rejections: LimitOption = None,
     stop_on_systematic: SystematicOption = False,
+    workers: WorkersOption = None,
     column_map: MapOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -153,5 +164,6 @@ def check(
         quiet=quiet,
         progress=not no_progress,
     )
-    result = importing.run_files(request, session.rehearsal())
+    with loading.check_workers(workers, files) as pool:
+        result = importing.run_files(replace(request, workers=pool), session.rehearsal())
     loading.show_result(result, json=json, quiet=quiet, rehearsal=True)

@@ -56,6 +56,18 @@ BatchOption = Annotated[
         "--batch-size", min=1, max=100_000, metavar="N", help="Rows in one write command.", rich_help_panel=RUN_PANEL
     ),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=64,
+        metavar="N",
+        help="Processes that read and validate; 1: this one does. Default: what is fastest for the file.",
+        rich_help_panel=RUN_PANEL,
+        show_default=False,
+    ),
+]
 ResumeOption = Annotated[
     str | None,
     typer.Option(

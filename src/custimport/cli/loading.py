@@ -1,19 +1,46 @@
 """What `load` and `check` make of their options, and how they end; imported when one of them runs."""
 
+import os
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from custimport.cli.importing import CommandResult
+from custimport.cli.importing import CommandResult, expanded
 from custimport.cli.render import summaries_document, summary_table, totals_table
 from custimport.cli.resuming import ResumeRequest
 from custimport.cli.terminal import print_json, print_table
 from custimport.customer.dates import iso_day
 from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
+from custimport.pipeline.workers import WorkerPool, worker_pool
 from custimport.records import ImportSummary, InputOptions, Status
+from custimport.settings import CHECK_WORKERS, LARGE_FILE_BYTES, LOAD_WORKERS
+
+
+def load_workers(asked: int | None, files: Sequence[str]) -> AbstractContextManager[WorkerPool]:
+    """The worker processes of a load: as many as are asked for, else as many as never make it slower."""
+    return _workers(asked, LOAD_WORKERS, files)
+
+
+def check_workers(asked: int | None, files: Sequence[str]) -> AbstractContextManager[WorkerPool]:
+    """The same for `check`."""
+    return _workers(asked, min(CHECK_WORKERS, len(os.sched_getaffinity(0))), files)
+
+
+def _workers(asked: int | None, default: int, files: Sequence[str]) -> AbstractContextManager[WorkerPool]:
+    count = asked or (default if _may_be_large(files) else 1)
+    # one is this process itself
+    return worker_pool(count if count > 1 else 0)
+
+
+def _may_be_large(files: Sequence[str]) -> bool:
+    sizes = [Path(file).stat().st_size if Path(file).is_file() else LARGE_FILE_BYTES for file in expanded(files)]
+    return max(sizes, default=LARGE_FILE_BYTES) >= LARGE_FILE_BYTES
+
 
 KEPT_ON_RESUME = {
     "on_duplicate": "--on-duplicate",

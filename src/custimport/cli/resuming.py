@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, run_import
 from custimport.pipeline.source import open_source
+from custimport.pipeline.workers import WorkerPool
 from custimport.records import InputOptions, Policy, Position, RowCounts, StartingPoint, Status
 from custimport.settings import MAX_RECORD_BYTES, STANDARD_INPUT
 
@@ -43,6 +44,7 @@ class ResumeRequest:
     retry_for_seconds: float
     quiet: bool
     progress: bool
+    workers: WorkerPool = field(default_factory=WorkerPool)
     announce: Callable[[str], None] = lambda _import_id: None
 
 
@@ -87,6 +89,7 @@ def resume(request: ResumeRequest, store: "Store") -> CommandResult:
             ImportReports(found.summary.file, templates, Path.cwd()),
             progress,
             stop,
+            request.workers,
         )
         result = run_import(job, source, logged(StoreDestination(store).resumed(run, found), job))
     show_ending(result)
@@ -124,7 +127,7 @@ def recorded_job(found: "RecordedImport", limit: RejectionLimit | None) -> Impor
         limit=replace(
             limit or RejectionLimit.parse(recorded_limit), stops_on_systematic=options.get("stop_on_systematic", False)
         ),
-        chunk_rows=options["chunk_rows"],
+        chunk_lines=options["chunk_lines"],
         start=StartingPoint(
             position=Position(**found.document["checkpoint"]),
             counts=RowCounts(**found.document["rows"]),

@@ -28,7 +28,7 @@ def verify(store: "Store", found: "RecordedImport", file: str) -> Verification:
         raise Refused(f"import {found.shown_id} is {found.state}: only a completed import can be verified")
     job = recorded_job(found, None)
     with rare_collections(), open_source(file) as source:
-        parsed = parse(source, job.input, job.chunk_rows)
+        parsed = parse(source, job.input, job.chunk_lines)
         chunks = validate(parsed.chunks, parsed.header, job.rules)
         verified = verification.verify(chunks, job.policy, ImportEvidence(store.database, found.import_id))
         if source.sha256() != found.summary.sha256:

@@ -16,13 +16,9 @@ def duplicate_in_file(email: str, first_row: int) -> RowError:
 
 def duplicate_in_database(email: str, customer_id: str) -> RowError:
     """A stored customer, named by the 24 hex digits of its id, has the e-mail."""
-    return RowError(
-        Code.DUPLICATE_IN_DATABASE,
-        "email",
-        email,
-        f"customer {customer_id} has this e-mail address already",
-        related_customer_id=customer_id,
-    )
+    message = f"customer {customer_id} has this e-mail address already"
+    # a file may have nothing else: the tuple's own constructor takes half the time of the named tuple's
+    return tuple.__new__(RowError, (Code.DUPLICATE_IN_DATABASE, "email", email, message, None, None, customer_id))
 
 
 def write_refused(words: str) -> RowError:

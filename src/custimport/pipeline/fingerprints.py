@@ -1,104 +1,142 @@
 """Remembers which e-mails a file has shown already, in a few bytes each."""
 
 from array import array
-from typing import Final
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Final, overload
 
-PARTITIONS: Final = 64
-"""Tables that grow one at a time: while one is copied the others are not, which keeps the peak low."""
-FIRST_SLOTS: Final = 64
-FULLEST_SHARE: Final = 0.70
-GROWTH: Final = 1.4
+from custimport.records import ValidRow
+
+UNUSED: Final = 2**32 - 1
+"""Stands for the entry before it in an entry that is in no chain."""
+FIRST_SLOTS: Final = 8_192
+"""Beginnings of chains in an empty table; there are twice as many whenever entries outnumber them."""
 
 
 class FingerprintTable:
-    """A map from 64-bit fingerprints to 64-bit numbers, open addressing in plain arrays.
+    """A map from 64-bit fingerprints to 64-bit numbers, asked for many at a time.
 
-    Takes 16 bytes a slot; with between 50 % and 70 % of the slots in use that is 23 to 32 bytes an entry, where a
-    dict takes over 100.
+    Entries stand one after another, each with the place of the one before it in its chain, so that writing them is
+    cheap. An entry takes 20 bytes, and between 4 and 8 for the beginnings of the chains, where a dict takes over 100.
     """
 
     def __init__(self) -> None:
-        # of different sizes, so that they do not all grow at about the same number of entries
-        sizes = [int(FIRST_SLOTS * GROWTH ** (part / PARTITIONS)) for part in range(PARTITIONS)]
-        self._keys = [array("Q", bytes(8 * slots)) for slots in sizes]
-        self._values = [array("Q", bytes(8 * slots)) for slots in sizes]
-        self._used = [0] * PARTITIONS
-
-    def __len__(self) -> int:
-        return sum(self._used)
+        self._keys = array("q")
+        self._values = array("q")
+        self._before = array("I")
+        # 1-based: 0 ends a chain
+        self._newest = array("I", [0]) * FIRST_SLOTS
 
     @property
     def size_bytes(self) -> int:
-        """Memory of all slots."""
-        return sum(16 * len(keys) for keys in self._keys)
+        """Memory of all entries and chains."""
+        return 20 * len(self._keys) + 4 * len(self._newest)
 
-    def get(self, fingerprint: int) -> int | None:
-        """The number kept for a fingerprint (1 to 2**64 - 1), None if there is none."""
-        part = fingerprint % PARTITIONS
-        keys = self._keys[part]
-        slots = len(keys)
-        slot = (fingerprint // PARTITIONS) % slots
-        while key := keys[slot]:
-            if key == fingerprint:
-                return self._values[part][slot]
-            slot += 1
-            if slot == slots:
-                slot = 0
-        return None
+    def put_first(self, fingerprints: Sequence[int], values: Sequence[int]) -> dict[int, int]:
+        """Keep each value unless there is one for its fingerprint already, in order.
 
-    def put(self, fingerprint: int, value: int) -> None:
-        """Keep `value` (0 to 2**64 - 1) for the fingerprint, replacing what was kept."""
-        part = fingerprint % PARTITIONS
-        keys = self._keys[part]
-        slots = len(keys)
-        slot = (fingerprint // PARTITIONS) % slots
-        while key := keys[slot]:
-            if key == fingerprint:
-                self._values[part][slot] = value
-                return
-            slot += 1
-            if slot == slots:
-                slot = 0
-        self._occupy(part, slot, fingerprint, value)
+        Gives, for the index (0-based) of each fingerprint that was there, the value that is kept.
+        """
+        places = self._places(fingerprints, values)
+        return {index: self._values[place - 1] for index, place in places.items()}
 
-    def put_first(self, fingerprint: int, value: int) -> int | None:
-        """Keep `value` unless one is kept already; that one, or None if `value` is the first."""
-        part = fingerprint % PARTITIONS
-        keys = self._keys[part]
-        slots = len(keys)
-        slot = (fingerprint // PARTITIONS) % slots
-        while key := keys[slot]:
-            if key == fingerprint:
-                return self._values[part][slot]
-            slot += 1
-            if slot == slots:
-                slot = 0
-        self._occupy(part, slot, fingerprint, value)
-        return None
+    def put(self, fingerprints: Sequence[int], values: Sequence[int]) -> dict[int, int]:
+        """Keep each value instead of the one before it, in order; gives those before as `put_first` does."""
+        before: dict[int, int] = {}
+        for index, place in self._places(fingerprints, values).items():
+            before[index] = self._values[place - 1]
+            self._values[place - 1] = values[index]
+        return before
 
-    def _occupy(self, part: int, slot: int, fingerprint: int, value: int) -> None:
-        self._keys[part][slot] = fingerprint
-        self._values[part][slot] = value
-        self._used[part] = used = self._used[part] + 1
-        if used > FULLEST_SHARE * len(self._keys[part]):
-            self._grow(part)
+    def _places(self, fingerprints: Sequence[int], values: Sequence[int]) -> dict[int, int]:
+        """Enters what is new; gives the places (1-based) of the fingerprints that were there, by their index."""
+        first = place = len(self._keys)
+        keys, before = self._keys, self._before
+        # what turns out to be known takes room as well, and is never found
+        keys.extend(fingerprints)
+        self._values.extend(values)
+        while len(keys) > len(self._newest):
+            self._more_slots(first)
+        newest, slots = self._newest, len(self._newest)
+        known: dict[int, int] = {}
+        for fingerprint in fingerprints:
+            place += 1
+            slot = fingerprint % slots
+            latest = at = newest[slot]
+            while at and keys[at - 1] != fingerprint:
+                at = before[at - 1]
+            if at:
+                known[place - first - 1] = at
+                before.append(UNUSED)
+            else:
+                before.append(latest)
+                newest[slot] = place
+        return known
 
-    def _grow(self, part: int) -> None:
-        old_keys, old_values = self._keys[part], self._values[part]
-        slots = int(len(old_keys) * GROWTH)
-        keys, values = array("Q", bytes(8 * slots)), array("Q", bytes(8 * slots))
-        for key, value in zip(old_keys, old_values, strict=True):
-            if key:
-                slot = (key // PARTITIONS) % slots
-                while keys[slot]:
-                    slot += 1
-                    if slot == slots:
-                        slot = 0
-                keys[slot] = key
-                values[slot] = value
-        self._keys[part], self._values[part] = keys, values
+    def _more_slots(self, entries: int) -> None:
+        """Twice as many chains for the first entries."""
+        slots = 2 * len(self._newest)
+        # the old chains go first: both at once would be the peak
+        self._newest = array("I")
+        self._newest = newest = array("I", [0]) * slots
+        before = self._before
+        for place, fingerprint in enumerate(islice(self._keys, entries), start=1):
+            if before[place - 1] != UNUSED:
+                slot = fingerprint % slots
+                before[place - 1] = newest[slot]
+                newest[slot] = place
+
+
+class FingerprintedRows(Sequence[ValidRow]):
+    """Valid rows of which only fingerprints are at hand; a row itself is made when somebody asks for it.
+
+    `numbers` are the rows' own (1-based), `emails` the fingerprints of the e-mails, `values` those of the other values.
+    """
+
+    def __init__(
+        self,
+        numbers: Sequence[int],
+        emails: Sequence[int],
+        values: Sequence[int],
+        row_at: Callable[[int], ValidRow],
+    ) -> None:
+        self.numbers = numbers
+        self.emails = emails
+        self.values = values
+        self._row_at = row_at
+
+    def __len__(self) -> int:
+        return len(self.emails)
+
+    @overload
+    def __getitem__(self, index: int) -> ValidRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ValidRow]: ...
+    def __getitem__(self, index: int | slice) -> ValidRow | list[ValidRow]:
+        if isinstance(index, slice):
+            return [self._row_at(each) for each in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._row_at(index)
+
+
+def row_numbers(rows: Sequence[ValidRow]) -> Sequence[int]:
+    """The number (1-based) of each row."""
+    return rows.numbers if isinstance(rows, FingerprintedRows) else [row[0] for row in rows]
+
+
+def email_fingerprints(rows: Sequence[ValidRow]) -> Sequence[int]:
+    """A fingerprint of each row's e-mail."""
+    return rows.emails if isinstance(rows, FingerprintedRows) else [hash(row[3]) for row in rows]
+
+
+def value_fingerprints(rows: Sequence[ValidRow]) -> Sequence[int]:
+    """A fingerprint of the other values of each row."""
+    if isinstance(rows, FingerprintedRows):
+        return rows.values
+    return [fingerprint((name, day, zone)) for _, _, name, _, day, zone, _ in rows]
 
 
 def fingerprint(value: object) -> int:
-    """64 bits of a value, never 0. Python's keyed hash: a file cannot be made to collide on purpose."""
-    return (hash(value) & 0xFFFF_FFFF_FFFF_FFFF) or 1
+    """64 bits of a value, signed. Python's keyed hash: a file cannot be made to collide on purpose."""
+    return hash(value)

@@ -3,29 +3,61 @@
 import hashlib
 import sys
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from itertools import accumulate
+from typing import Protocol
 
 from custimport.errors import InputUnreadable
-from custimport.pipeline.text import Lines
+from custimport.pipeline.blocks import Block
+
+
+class Taken(Protocol):
+    """What is kept of the lines that were taken."""
+
+    def add(self, text: str) -> None:
+        """These lines were taken."""
+
+    def add_encoded(self, text: bytes) -> None:
+        """These lines, in UTF-8, were taken."""
+
+
+class Fingerprint:
+    """Counts and hashes what was taken, as UTF-8: the same text is the same whatever its encoding or compression."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._digest = hashlib.sha256()
+
+    def add(self, text: str) -> None:
+        """These lines were taken."""
+        self.add_encoded(text.encode("utf-8", "surrogatepass"))
+
+    def add_encoded(self, text: bytes) -> None:
+        """These lines, in UTF-8, were taken."""
+        self.size_bytes += len(text)
+        self._digest.update(text)
+
+    def sha256(self) -> str:
+        """Hex digits, over everything that was taken."""
+        return self._digest.copy().hexdigest()
 
 
 class LineWindow:
-    """The lines not yet taken, as far as anybody asked for them; pulls more when it must.
+    """The lines not yet taken, as far as anybody asked for them; pulls more blocks when it must.
 
-    Offsets are 0-based from the next line to take; `number` is that line's physical number, 1-based. What is taken is
-    counted and hashed as UTF-8, so that the same text gives the same position whatever its encoding or compression.
-    Where the input fails, its error is raised when somebody needs a line that was not read; those before it are good.
+    Offsets are 0-based from the next line to take; `number` is that line's physical number, 1-based. Where the input
+    fails, its error is raised when somebody needs a line that was not read; those before it are good.
     """
 
-    def __init__(self, batches: Iterator[Lines]) -> None:
+    def __init__(self, blocks: Iterator[Block], taken: Taken) -> None:
         self.number = 1
-        self.content_bytes = 0
-        self._batches = batches
+        self._blocks = blocks
+        self._taken = taken
         self._lines: list[str] = []
         self._at = 0
         self._truncated: set[int] = set()
-        self._digest = hashlib.sha256()
+        self._block_ends: deque[int] = deque()
         self._failure: InputUnreadable | None = None
 
     def peek(self, count: int, most_characters: int = sys.maxsize) -> list[str]:
@@ -34,20 +66,22 @@ class LineWindow:
         None after the line with which they have more than `most_characters`.
         """
         while len(self._lines) - self._at < count and self._failure is None:
-            if sum(map(len, self._lines[self._at :])) > most_characters:
+            if self._at < len(self._lines) and sum(map(len, self._lines[self._at :])) > most_characters:
                 break
             try:
-                batch = next(self._batches, None)
+                block = next(self._blocks, None)
             except InputUnreadable as error:
                 self._failure = error
                 break
-            if batch is None:
+            if block is None:
                 break
             del self._lines[: self._at]
             self._at = 0
             first = self.number + len(self._lines)
-            self._truncated.update(first + offset for offset in batch.truncated)
-            self._lines += batch.texts
+            self._truncated.update(first + offset for offset in block.truncated)
+            self._lines += block.texts
+            if block.is_whole:
+                self._block_ends.append(first + len(block.texts))
         found = self._lines[self._at : self._at + count]
         if not found and self._failure is not None:
             raise self._failure
@@ -67,6 +101,16 @@ class LineWindow:
             raise self._failure
         return None
 
+    def block_end(self) -> int:
+        """The number (1-based) of the line after the block that the next line is in; it must have been looked at.
+
+        `sys.maxsize` where the input failed within the block.
+        """
+        ends = self._block_ends
+        while ends and ends[0] <= self.number:
+            ends.popleft()
+        return ends[0] if ends else sys.maxsize
+
     def is_truncated(self, offset: int) -> bool:
         """Whether the line at an offset was longer than any line may be, and its rest passed over."""
         return self.number + offset in self._truncated
@@ -77,14 +121,17 @@ class LineWindow:
 
     def take(self, count: int) -> None:
         """The next `count` lines are dealt with."""
-        text = "".join(self._lines[self._at : self._at + count]).encode("utf-8", "surrogatepass")
-        self.content_bytes += len(text)
-        self._digest.update(text)
+        self._taken.add("".join(self._lines[self._at : self._at + count]))
+        self._pass(count)
+
+    def take_known(self, count: int, encoded: bytes) -> None:
+        """The same for lines of which somebody has the text already, in UTF-8."""
+        self.peek(count)
+        self._taken.add_encoded(encoded)
+        self._pass(count)
+
+    def _pass(self, count: int) -> None:
         if self._truncated:
             self._truncated.difference_update(range(self.number, self.number + count))
         self._at += count
         self.number += count
-
-    def content_sha256(self) -> str:
-        """Hex digits, over everything that was taken."""
-        return self._digest.copy().hexdigest()

@@ -8,7 +8,13 @@ from operator import attrgetter
 from typing import Final
 
 from custimport.customer.conflicts import duplicate_in_database, duplicate_in_file
-from custimport.pipeline.fingerprints import FingerprintTable, fingerprint
+from custimport.pipeline.fingerprints import (
+    FingerprintTable,
+    email_fingerprints,
+    fingerprint,
+    row_numbers,
+    value_fingerprints,
+)
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.resuming import up_to_row
 from custimport.pipeline.systematic import FIRST_ROWS, FirstRows
@@ -38,25 +44,21 @@ class StoredCustomer:
 CustomerLookup = Callable[[Sequence[str]], Mapping[str, StoredCustomer]]
 """Gives the stored customers among these e-mails."""
 
-INSERTED: Final = "inserted"
 UPDATED: Final = "updated"
 UNCHANGED: Final = "unchanged"
 SKIPPED: Final = "skipped"
 
 
-def no_customers(_emails: Sequence[str]) -> Mapping[str, StoredCustomer]:
-    """The empty database that `check` assumes."""
-    return {}
-
-
 def rehearse(
     chunks: Iterable[ValidatedRows],
     policy: Policy,
-    lookup: CustomerLookup,
+    lookup: CustomerLookup | None,
     limit: RejectionLimit,
     stop: threading.Event,
 ) -> Iterator[SettledRows]:
     """Every chunk as a load would settle it, in file order; streams, keeping at most 32 bytes an e-mail.
+
+    `lookup` is None for an empty database; then fingerprints of the rows suffice.
 
     Ends early when `stop` is set or after the row that passes `limit`.
     """
@@ -69,9 +71,9 @@ def rehearse(
         if stop.is_set():
             return
         chunk = next_chunk
-        stored = lookup([row.email for row in chunk.valid])
-        outcomes = [decide(row, stored.get(row.email), seen) for row in chunk.valid]
-        rejections = [outcome for outcome in outcomes if isinstance(outcome, Rejection)]
+        stored = {} if lookup is None else lookup([row.email for row in chunk.valid])
+        outcomes = decide(chunk.valid, stored, seen)
+        rejections = [outcome for outcome in outcomes.values() if isinstance(outcome, Rejection)]
         rejections = sorted([*rejections, *chunk.rejections], key=attrgetter("row"))
         row_over = limit.first_row_over(total.rejected, [rejection.row for rejection in rejections])
         if total.read < FIRST_ROWS:
@@ -80,13 +82,14 @@ def rehearse(
                 row_over = min(row_over or FIRST_ROWS, FIRST_ROWS)
         if row_over is not None:
             chunk = up_to_row(chunk, row_over, previous)
-            outcomes = outcomes[: len(chunk.valid)]
+            outcomes = {index: outcome for index, outcome in outcomes.items() if index < len(chunk.valid)}
+        settled_otherwise = list(outcomes.values())
         written = BatchWritten(
-            inserted=outcomes.count(INSERTED),
-            updated=outcomes.count(UPDATED),
-            unchanged=outcomes.count(UNCHANGED),
-            skipped=outcomes.count(SKIPPED),
-            rejections=[outcome for outcome in outcomes if isinstance(outcome, Rejection)],
+            inserted=len(chunk.valid) - len(outcomes),
+            updated=settled_otherwise.count(UPDATED),
+            unchanged=settled_otherwise.count(UNCHANGED),
+            skipped=settled_otherwise.count(SKIPPED),
+            rejections=[outcome for outcome in settled_otherwise if isinstance(outcome, Rejection)],
         )
         settled = settled_rows([written], chunk.rejections, chunk.row_count, chunk.position)
         total += settled.counts
@@ -96,28 +99,46 @@ def rehearse(
             return
 
 
-def _reject(row: ValidRow, stored: StoredCustomer | None, seen: FingerprintTable) -> str | Rejection:
-    if stored is not None:
-        return Rejection(row.row, row.line, row.cells, (duplicate_in_database(row.email, stored.id),))
-    first_row = seen.put_first(fingerprint(row.email), row.row)
-    if first_row is not None:
-        return Rejection(row.row, row.line, row.cells, (duplicate_in_file(row.email, first_row),))
-    return INSERTED
+Outcomes = dict[int, str | Rejection]
+"""What becomes of the rows, by their index (0-based) in their chunk; those that are inserted are left out."""
 
 
-def _skip(row: ValidRow, stored: StoredCustomer | None, seen: FingerprintTable) -> str | Rejection:
-    if stored is not None:
-        return SKIPPED
-    return INSERTED if seen.put_first(fingerprint(row.email), row.row) is None else SKIPPED
+def _reject(rows: Sequence[ValidRow], stored: Mapping[str, StoredCustomer], seen: FingerprintTable) -> Outcomes:
+    outcomes: Outcomes = {}
+    for index, first_row in _known(rows, stored, seen):
+        row = rows[index]
+        customer = stored.get(row.email)
+        error = (
+            duplicate_in_file(row.email, first_row)
+            if customer is None
+            else duplicate_in_database(row.email, customer.id)
+        )
+        outcomes[index] = Rejection(row.row, row.line, row.cells, (error,))
+    return outcomes
 
 
-def _update(row: ValidRow, stored: StoredCustomer | None, seen: FingerprintTable) -> str | Rejection:
-    key = fingerprint(row.email)
-    values = fingerprint((row.full_name, row.date_of_birth, row.timezone))
-    before = seen.get(key)
-    if before is None and stored is not None:
-        before = fingerprint((stored.full_name, stored.date_of_birth, stored.timezone))
-    seen.put(key, values)
-    if before is None:
-        return INSERTED
-    return UNCHANGED if before == values else UPDATED
+def _skip(rows: Sequence[ValidRow], stored: Mapping[str, StoredCustomer], seen: FingerprintTable) -> Outcomes:
+    return {index: SKIPPED for index, _ in _known(rows, stored, seen)}
+
+
+def _known(
+    rows: Sequence[ValidRow], stored: Mapping[str, StoredCustomer], seen: FingerprintTable
+) -> Iterator[tuple[int, int]]:
+    """The indexes of the rows whose e-mail is stored or came before, with the first row that has it."""
+    known = seen.put_first(email_fingerprints(rows), row_numbers(rows))
+    if not stored:
+        return iter(known.items())
+    return ((index, known.get(index, 0)) for index, row in enumerate(rows) if index in known or row.email in stored)
+
+
+def _update(rows: Sequence[ValidRow], stored: Mapping[str, StoredCustomer], seen: FingerprintTable) -> Outcomes:
+    values = value_fingerprints(rows)
+    known = seen.put(email_fingerprints(rows), values)
+    outcomes: Outcomes = {index: UNCHANGED if before == values[index] else UPDATED for index, before in known.items()}
+    if stored:
+        for index, row in enumerate(rows):
+            customer = stored.get(row.email)
+            if customer is not None and index not in known:
+                before = fingerprint((customer.full_name, customer.date_of_birth, customer.timezone))
+                outcomes[index] = UNCHANGED if before == values[index] else UPDATED
+    return outcomes

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from custimport.errors import Refused
@@ -12,13 +12,16 @@ Row = tuple[int, int, Sequence[str], str | None]
 """A row's number, line, cells and raw text: what the file says of it."""
 
 
-def after_checkpoint(chunks: Iterable[ParsedRows], checkpoint: Position) -> Iterator[ParsedRows]:
-    """The rows after the checkpoint; streams. The chunks must be cut as they were when the import began.
+def rest_after(chunks: Iterable[ParsedRows], checkpoint: Position) -> ParsedRows | None:
+    """Takes the chunks up to the checkpoint; gives what follows it in its own chunk, if anything does.
 
-    Raises `Refused` at the checkpoint if the content before it is not what it was.
+    The chunks must be cut as they were when the import began. Raises `Refused` at the checkpoint if the content before
+    it is not what it was.
     """
     compared = checkpoint.content_bytes == 0
     inside = bool(checkpoint.rows_sha256)
+    if compared and not inside:
+        return None
     for chunk in chunks:
         if not compared:
             if chunk.position.content_bytes < checkpoint.content_bytes:
@@ -29,17 +32,14 @@ def after_checkpoint(chunks: Iterable[ParsedRows], checkpoint: Position) -> Iter
                 checkpoint.content_sha256,
             ):
                 raise _changed(checkpoint)
-        elif inside:
-            inside = False
+            if not inside:
+                return None
+        else:
             if rows_digest(rows_up_to(chunk, checkpoint.row)) != checkpoint.rows_sha256:
                 raise _changed(checkpoint)
             rest = _rest(chunk, checkpoint.row)
-            if rest.numbers or rest.rejections:
-                yield rest
-        else:
-            yield chunk
-    if not compared or inside:
-        raise _changed(checkpoint)
+            return rest if rest.numbers or rest.rejections else None
+    raise _changed(checkpoint)
 
 
 def up_to_row(chunk: ValidatedRows, last_row: int, start: Position) -> ValidatedRows:

@@ -12,19 +12,18 @@ from typing import Final, Protocol
 from custimport.customer.dates import Rules
 from custimport.errors import CustimportError, DatabaseUnavailable, ExitCode, Interrupted, TooManyRejections
 from custimport.pipeline.diagnosis import Diagnosis
+from custimport.pipeline.judging import RowDetail, judged_rows
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.parsing import parse
 from custimport.pipeline.recording import recorded
-from custimport.pipeline.resuming import after_checkpoint
 from custimport.pipeline.source import Source
 from custimport.pipeline.systematic import FIRST_ROWS, FirstRows
 from custimport.pipeline.timeline import Timeline
-from custimport.pipeline.validation import validate
+from custimport.pipeline.workers import WorkerPool
 from custimport.records import (
     Header,
     ImportSummary,
     InputOptions,
-    ParsedRows,
     Policy,
     Position,
     Rejection,
@@ -48,7 +47,7 @@ class ImportJob:
     rules: Rules
     policy: Policy
     limit: RejectionLimit
-    chunk_rows: int
+    chunk_lines: int
     start: StartingPoint = field(default_factory=StartingPoint)
 
 
@@ -150,6 +149,8 @@ class Surroundings:
     listener: Listener
     stop: StopRequest
     now: Callable[[], datetime]
+    workers: WorkerPool = field(default_factory=WorkerPool)
+    detail: RowDetail = RowDetail.VALUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     Errors before the first row leave as exceptions: the import does not exist then. Later ones are in the result,
     after what was settled has been recorded. A bug leaves as its own exception, the history says `failed`.
     """
-    parsed = parse(source, job.input, job.chunk_rows)
+    parsed = parse(source, job.input, job.chunk_lines)
     start = job.start
     tally = Tally(start.started_at or around.now(), start.counts, Counter(start.by_code), start.position)
     begun = time.monotonic()
@@ -191,9 +192,9 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
         warnings.append(text)
         around.listener.warned(text)
 
-    def to_the_end() -> Iterator[ParsedRows]:
+    def to_the_end() -> Iterator[ValidatedRows]:
         nonlocal at_end
-        yield from after_checkpoint(parsed.chunks, start.position)
+        yield from judged_rows(parsed, job.rules, start, around.workers, around.detail)
         at_end = True
 
     def elapsed_until_now() -> float:
@@ -227,8 +228,7 @@ def run_import(job: ImportJob, source: Source, around: Surroundings) -> ImportRe
     try:
         around.reports.open(parsed.header, around.journal.import_id)
         around.reports.write(diagnosis.passing(around.journal.recorded_before()))
-        validated = validate(to_the_end(), parsed.header, job.rules)
-        settled_chunks = around.settle(validated, start, job.limit, around.stop)
+        settled_chunks = around.settle(to_the_end(), start, job.limit, around.stop)
         for settled in recorded(settled_chunks, around.journal.record):
             around.reports.write(settled.rejections)
             diagnosis.watch(settled.rejections)

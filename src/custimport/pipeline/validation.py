@@ -38,10 +38,22 @@ class _Verdicts(dict[str, Value | RowError], Generic[Value]):
 
 def validate(chunks: Iterable[ParsedRows], header: Header, rules: Rules) -> Iterator[ValidatedRows]:
     """Every chunk judged, in file order; streams, keeps nothing but verdicts of texts that repeat."""
-    days = _Verdicts[date](lambda text: stored_date_of_birth(text, rules))
-    zones = _Verdicts[str](stored_timezone)
+    judge = Judge(header, rules)
     for chunk in chunks:
-        yield _validated(chunk, header, days, zones)
+        yield judge.judged(chunk)
+
+
+class Judge:
+    """Judges the rows of one file; keeps nothing but verdicts of texts that repeat."""
+
+    def __init__(self, header: Header, rules: Rules) -> None:
+        self._header = header
+        self._days = _Verdicts[date](lambda text: stored_date_of_birth(text, rules))
+        self._zones = _Verdicts[str](stored_timezone)
+
+    def judged(self, chunk: ParsedRows) -> ValidatedRows:
+        """The chunk's valid rows and its rejections."""
+        return _validated(chunk, self._header, self._days, self._zones)
 
 
 def _validated(chunk: ParsedRows, header: Header, days: _Verdicts[date], zones: _Verdicts[str]) -> ValidatedRows:

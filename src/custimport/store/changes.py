@@ -43,14 +43,15 @@ BY_IDENTIFIER: Final = {"_id": 1}
 class Change(NamedTuple):
     """One compare-and-set that settles the rows of one e-mail, folded together as if written one by one.
 
-    `statement` is packed for the database command `update`; `stamp` is what `updated_by` holds if it succeeded;
-    `updated` and `unchanged` count the rows it settles, of which the first `unchanged_before_first_update` equal what
-    is stored now.
+    `statement` is packed for the database command `update`; `stamp` is what `updated_by` holds if it succeeded, `row`
+    (1-based) the last one that counts; `updated` and `unchanged` count the rows it settles, of which the first
+    `unchanged_before_first_update` equal what is stored now.
     """
 
     email: str
     statement: Packed
     stamp: Document
+    row: int
     updated: int
     unchanged: int
     unchanged_before_first_update: int
@@ -104,6 +105,7 @@ def change_for(
         email=stored["email"],
         statement=bson.encode({"q": as_read(stored), "u": operation, "hint": BY_IDENTIFIER}).decode("latin-1"),
         stamp=new_stamp,
+        row=effective[-1],
         updated=len(effective),
         unchanged=len(group) - len(effective),
         unchanged_before_first_update=first_effective,
@@ -130,7 +132,7 @@ def change_of_untouched(stored: UntouchedCustomer, row: ValidRow, import_id: byt
     )
     changed = packed_document(f"\x03$set\0{assignments}")
     statement = packed_document(f"\x03q\0{as_read}\x03u\0{changed}{_HINT}")
-    return Change(row.email, statement, stamp(import_id, row.row), 1, 0, 0)
+    return Change(row.email, statement, stamp(import_id, row.row), row.row, 1, 0, 0)
 
 
 _NEVER_UPDATED: Final = "\x0aupdated_by\0"

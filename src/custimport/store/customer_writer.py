@@ -43,6 +43,8 @@ Document = dict[str, Any]
 DUPLICATE_KEY: Final = 11000
 BY_EMAIL: Final = attrgetter("email")
 """The order in which a batch goes in: the server then finds the next place in its index beside the last one."""
+BY_ROW: Final = attrgetter("row")
+"""The order in which changes go in: rows of an earlier import, whose customers lie one beside the other."""
 READ_FIRST_FROM: Final = 0.3
 """Share of conflicts in the last batch from which reading first is faster: a refused insert costs about three reads."""
 SAMPLE_ROWS: Final = 100
@@ -205,7 +207,7 @@ class CustomerWriter:
                 if change is not None:
                     changes[email] = change
         if changes:
-            self._change(list(changes.values()), batch)
+            self._change(sorted(changes.values(), key=BY_ROW), batch)
         if give_up:
             for email in batch.pending.keys() & conflicts.keys():
                 while email in batch.pending:
@@ -255,13 +257,16 @@ class CustomerWriter:
     def _settle_taken(self, taken: Mapping[str, str], batch: Batch) -> None:
         """Rows whose e-mail somebody else's customer has: skipped, or rejected naming the customer."""
         pending = batch.pending
+        if self._policy is Policy.SKIP:
+            for email in taken:
+                batch.skipped += len(pending.pop(email))
+            return
+        reject = batch.rejections.append
         for email, customer_id in taken.items():
-            group = pending.pop(email)
-            if self._policy is Policy.SKIP:
-                batch.skipped += len(group)
-            else:
-                errors = (duplicate_in_database(email, customer_id),)
-                batch.rejections += [Rejection(row.row, row.line, row.cells, errors) for row in group]
+            errors = (duplicate_in_database(email, customer_id),)
+            for number, line, _, _, _, _, cells in pending.pop(email):
+                # the tuple's own constructor takes half the time of the named tuple's
+                reject(tuple.__new__(Rejection, (number, line, cells, errors, None)))
 
     def _settle_known(self, email: str, stored: Document, batch: Batch) -> Change | None:
         """Settle the rows of an e-mail that is stored, as the policy says; or the change that would."""

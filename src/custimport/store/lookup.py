@@ -135,30 +135,33 @@ def compare(customers: Collection[Document], pending: Mapping[str, Sequence[Vali
     compared = Compared([], {})
     equal = cast("list[str]", compared.equal)
     at = 0
+    alone = len(pending) == sum(map(len, pending.values()))
     for block in _blocks(customers, emails):
         text: Packed = block.decode("latin-1")
         is_foreign = import_id not in block
-        for first, end in _documents(block):
-            if is_foreign and at < len(emails) and text.startswith(expected[at], first + VALUES_BEGIN):
-                email = emails[at]
-                at += 1
-                if len(pending[email]) == 1:
-                    equal.append(email)
-                    continue
-            untouched = untouched_customer(text[first:end]) if is_foreign or import_id not in block[first:end] else None
-            if untouched is None:
-                document = decode(block[first:end], codec)
-                email = document["email"]
-            else:
-                email = untouched.email
+        first, size_bytes = 0, len(block)
+        while first < size_bytes:
+            if is_foreign and alone:
+                run = at
+                while at < len(emails) and text.startswith(expected[at], first + VALUES_BEGIN):
+                    first += _length_at(block, first)[0]
+                    at += 1
+                equal.extend(emails[run:at])
+                if first == size_bytes:
+                    break
+            end = first + _length_at(block, first)[0]
+            document = block[first:end]
+            untouched = untouched_customer(text[first:end]) if is_foreign or import_id not in document else None
+            email = decode(document, codec)["email"] if untouched is None else untouched.email
             place = bisect_left(emails, email)
             at = place + 1
             if untouched is None or len(pending[email]) > 1:
-                compared.other[email] = decode(block[first:end], codec)
+                compared.other[email] = decode(document, codec)
             elif text.startswith(expected[place], first + VALUES_BEGIN):
                 equal.append(email)
             else:
                 compared.differing[email] = untouched
+            first = end
     return compared
 
 

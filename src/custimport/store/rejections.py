@@ -1,7 +1,7 @@
 """The rejections of imports as documents: one a row, never inside the import's own document (16 MB limit)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from struct import Struct
 from typing import Any, Final
@@ -54,72 +54,55 @@ def rejections_packer(import_id: bytes) -> Callable[[Rejection], Packed]:
 
     def pack(rejection: Rejection) -> Packed:
         row, line, cells, errors, raw = rejection
-        packed_cells = _packed_cells(cells)
-        packed_errors = _array(map(_packed_error, errors), _ERRORS)
+        together = "".join(cells)
+        names = _names(len(cells))
+        if together.isascii() and len(together) < SMALL:
+            # what `packed_text` would give, without a call for each
+            texts = [f"{name}{STRING_LENGTHS[len(cell)]}{cell}\0" for name, cell in zip(names, cells, strict=True)]
+        else:
+            texts = [f"{name}{packed_text(cell)}" for name, cell in zip(names, cells, strict=True)]
+        if len(errors) == 1:
+            packed_errors = f"\x030\0{_packed_error(errors[0])}"
+        else:
+            packed_errors = "".join([f"\x03{index}\0{_packed_error(error)}" for index, error in enumerate(errors)])
         numbers = _NUMBERS(row, line).decode("latin-1")
-        body = (
-            f"{head}{numbers[:4]}\0\x10line\0{numbers[4:]}\x04cells\0{packed_cells}\x04errors\0{packed_errors}"
-            f"{'' if raw is None else f'{_RAW}{packed_text(raw)}'}"
+        return packed_document(
+            f"{head}{numbers[:4]}\0\x10line\0{numbers[4:]}\x04cells\0{packed_document(''.join(texts))}"
+            f"\x04errors\0{packed_document(packed_errors)}{'' if raw is None else f'{_RAW}{packed_text(raw)}'}"
         )
-        return packed_document(body)
 
     return pack
 
 
-class _Elements(dict[int, Packed]):
-    """What stands before an element of an array: its kind, and its index as a name."""
-
-    def __init__(self, kind: Packed) -> None:
-        super().__init__()
-        self._kind = kind
-
-    def __missing__(self, index: int) -> Packed:
-        name = f"{self._kind}{index}\0"
-        if index < CACHED_ELEMENTS:
-            self[index] = name
-        return name
-
-
-CACHED_ELEMENTS: Final = 1_000
-_CELLS, _ERRORS = _Elements("\x02"), _Elements("\x03")
-
-
-def _array(values: Iterable[Packed], names: _Elements) -> Packed:
-    """A BSON array: a document whose keys are the indexes."""
-    return packed_document("".join([names[index] + value for index, value in enumerate(values)]))
-
-
-def _packed_cells(cells: Sequence[str]) -> Packed:
-    together = "".join(cells)
-    if not together.isascii() or len(together) >= SMALL:
-        return _array(map(packed_text, cells), _CELLS)
-    # what `packed_text` would give, without a call for each
-    body = "".join([f"{_CELLS[index]}{STRING_LENGTHS[len(cell)]}{cell}\0" for index, cell in enumerate(cells)])
-    return packed_document(body)
+@lru_cache(maxsize=100)
+def _names(count: int) -> Sequence[Packed]:
+    """What stands before each text of an array: its kind, and its index as a name."""
+    return [f"\x02{index}\0" for index in range(count)]
 
 
 @cache
 def _packed_reason(code: Code, field: str | None) -> Packed:
     """The elements `code` and `field`: there are no more than the catalogue has."""
-    return f"\x02code\0{packed_text(code)}" + ("\x0afield\0" if field is None else f"\x02field\0{packed_text(field)}")
+    shown_field = "\x0afield\0" if field is None else f"\x02field\0{packed_text(field)}"
+    return f"\x02code\0{packed_text(code)}{shown_field}"
 
 
 def _packed_error(error: RowError) -> Packed:
     code, field, value, message, hint, related_row, related_customer_id = error
-    body = (
-        f"{_packed_reason(code, field)}"
-        f"{_NO_VALUE if value is None else f'{_VALUE}{packed_text(value)}'}{_MESSAGE}{packed_text(message)}"
-    )
+    rest = ""
     if hint is not None:
-        body += f"\x02hint\0{packed_text(hint)}"
+        rest = f"\x02hint\0{packed_text(hint)}"
     if related_row is not None:
-        body += f"\x10related_row\0{int32(related_row)}"
+        rest += f"\x10related_row\0{int32(related_row)}"
     if related_customer_id is not None:
-        body += f"\x02related_customer_id\0{packed_text(related_customer_id)}"
-    return packed_document(body)
+        rest += f"\x02related_customer_id\0{packed_text(related_customer_id)}"
+    reason = _packed_reason(code, field)
+    if value is None:
+        return packed_document(f"{reason}\x0avalue\0\x02message\0{packed_text(message)}{rest}")
+    return packed_document(f"{reason}\x02value\0{packed_text(value)}\x02message\0{packed_text(message)}{rest}")
 
 
-_RAW, _VALUE, _NO_VALUE, _MESSAGE = "\x02raw\0", "\x02value\0", "\x0avalue\0", "\x02message\0"
+_RAW: Final = "\x02raw\0"
 
 
 def from_document(document: Document) -> Rejection:

@@ -1,0 +1,261 @@
+"""From blocks of lines to judged rows: here, or by worker processes; the same rows in the same chunks either way.
+
+A worker sees one block. What it says of it counts only if the block begins where the rows before it ended, and if no
+record of it had to be looked for beyond its end; else the block is read here. So quotes may span blocks.
+"""
+
+import marshal
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from io import StringIO
+from itertools import repeat
+from typing import Any, Final
+
+from custimport.customer.codes import Code, RowError
+from custimport.customer.dates import Rules
+from custimport.pipeline.blocks import Block
+from custimport.pipeline.fingerprints import FingerprintedRows, email_fingerprints, value_fingerprints
+from custimport.pipeline.lines import LineWindow
+from custimport.pipeline.parsing import ParsedFile, allow_large_cells
+from custimport.pipeline.record_parser import RecordParser, RecordShape, Rows
+from custimport.pipeline.resuming import rest_after
+from custimport.pipeline.text import has_undecodable
+from custimport.pipeline.validation import Judge
+from custimport.pipeline.workers import Answer, Ticket, WorkerPool
+from custimport.records import Header, ParsedRows, Position, Rejection, StartingPoint, ValidatedRows, ValidRow
+from custimport.settings import MAX_MULTILINE_RECORD_LINES
+
+_CODES: Final = {code.value: code for code in Code}
+
+
+class RowDetail(Enum):
+    """How much of valid rows is needed: their values, or, where nothing is stored, fingerprints to tell them apart."""
+
+    VALUES = "values"
+    FINGERPRINTS = "fingerprints"
+
+
+def judged_rows(
+    parsed: ParsedFile, rules: Rules, start: StartingPoint, workers: WorkerPool, detail: RowDetail = RowDetail.VALUES
+) -> Iterator[ValidatedRows]:
+    """The file's rows after `start`, judged, in file order; streams. Workers give no more than the detail asked for.
+
+    Raises `Refused` if the content before `start` is not what it was, and `InputUnreadable` where the input fails.
+    """
+    judge = Judge(parsed.header, rules)
+    rest = rest_after(parsed.chunks, start.position)
+    if rest is not None:
+        yield judge.judged(rest)
+    if workers.is_working:
+        prepare = _fingerprinting if detail is RowDetail.FINGERPRINTS else _judging
+        workers.prepare(prepare, (parsed.shape, parsed.header, rules))
+        yield from _judged_by_workers(parsed, judge, workers)
+    for chunk in parsed.chunks:
+        yield judge.judged(chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """A block, its text in UTF-8, and the ticket of the worker that has it, if any."""
+
+    block: Block
+    encoded: bytes = b""
+    ticket: Ticket | None = None
+
+
+def _judged_by_workers(parsed: ParsedFile, judge: Judge, workers: WorkerPool) -> Iterator[ValidatedRows]:
+    """The rows after those that the parser has read, as long as there are blocks and workers."""
+    parser, window = parsed.parser, parsed.parser.window
+    days = _Days()
+    handed: deque[_Handed] = deque()
+    while True:
+        while workers.can_ask and (block := parsed.blocks.look_ahead()) is not None:
+            handed.append(_hand_out(block, parser, workers))
+        while handed and handed[0].block.line < window.number:
+            # a record of the block before it reached into this one
+            _answer_to(handed.popleft(), workers)
+        if not handed:
+            return
+        rows = None
+        if handed[0].block.line == window.number:
+            first = handed.popleft()
+            answer = _answer_to(first, workers)
+            found = marshal.loads(answer) if answer is not None else None  # noqa: S302 - written by our own worker
+            rows = None if found is None else _numbered(found, first, parsed, judge, days)
+        if rows is None:
+            chunk = parser.chunk()
+            if chunk is None:
+                return
+            rows = judge.judged(chunk)
+        if rows.row_count:
+            yield rows
+
+
+def _hand_out(block: Block, parser: RecordParser, workers: WorkerPool) -> _Handed:
+    text = "".join(block.texts)
+    if not block.is_whole or block.truncated or (parser.may_see_undecodable and has_undecodable(text)):
+        return _Handed(block)
+    encoded = text.encode()
+    return _Handed(block, encoded, workers.ask(encoded))
+
+
+def _answer_to(handed: _Handed, workers: WorkerPool) -> bytes | None:
+    return None if handed.ticket is None else workers.answer(handed.ticket)
+
+
+def _numbered(found: Any, handed: _Handed, parsed: ParsedFile, judge: Judge, days: Mapping[int, date]) -> ValidatedRows:
+    """What a worker found in a block that begins with the parser's next line; the parser is behind it then."""
+    row_count, numbers, lines, details, rejections = found
+    block = handed.block
+    row_before, line_before = parsed.parser.rows_read, block.line - 1
+    position = parsed.parser.pass_block(len(block.texts), handed.encoded, row_count)
+    numbers = [row_before + number for number in numbers]
+    refused = [
+        Rejection(row_before + row, line_before + line, row_cells, tuple([_reason(error) for error in errors]), raw)
+        for row, line, row_cells, errors, raw in rejections
+    ]
+    if isinstance(details, bytes):
+        columns = memoryview(details).cast("q")
+        half = len(columns) // 2
+
+        def row_at(index: int) -> ValidRow:
+            return _judged_once_more(block, lines[index], numbers[index], parsed.shape, judge)
+
+        rows = FingerprintedRows(numbers, columns[:half].tolist(), columns[half:].tolist(), row_at)
+        return ValidatedRows(rows, refused, position)
+    names, emails, ordinals, zones, cells = details
+    places = [line_before + line for line in lines]
+    values = zip(numbers, places, names, emails, map(days.__getitem__, ordinals), zones, cells, strict=True)
+    return ValidatedRows(list(map(tuple.__new__, repeat(ValidRow), values)), refused, position)
+
+
+def _judged_once_more(block: Block, line: int, number: int, shape: RecordShape, judge: Judge) -> ValidRow:
+    """The row that begins on a line (1-based in its block) and is known to be valid."""
+    texts = block.texts[line - 1 : line - 1 + MAX_MULTILINE_RECORD_LINES]
+    window = LineWindow(iter([Block(1, texts)]), _Nothing())
+    record = RecordParser(_OneBlock(window), _PlainText(), shape).record(number)
+    rows = Rows()
+    if record is not None:
+        rows.add(number, block.line + line - 1, record)
+    (row,) = judge.judged(rows.chunk(Position())).valid
+    return row
+
+
+def _reason(error: tuple[Any, ...]) -> RowError:
+    code, *rest = error
+    return RowError(_CODES[code], *rest)
+
+
+class _Days(dict[int, date]):
+    """Days by their ordinals; there are few."""
+
+    def __missing__(self, ordinal: int) -> date:
+        day = self[ordinal] = date.fromordinal(ordinal)
+        return day
+
+
+class _Ordinals(dict[date, int]):
+    """Days as numbers, which another process can be told."""
+
+    def __missing__(self, day: date) -> int:
+        ordinal = self[day] = day.toordinal()
+        return ordinal
+
+
+@dataclass(slots=True)
+class _PlainText:
+    """Text of which all is decodable."""
+
+    encoding: str = "utf-8"
+    has_undecodable: bool = False
+    has_foreign_text: bool = False
+
+
+class _Nothing:
+    """Nothing is kept of the lines: the process that reads the file hashes them."""
+
+    source_bytes = 0
+
+    def add(self, text: str) -> None:
+        """These lines were taken."""
+
+    def add_encoded(self, text: bytes) -> None:
+        """The same."""
+
+    def position(self, last_row: int) -> Position:
+        """A block by itself has no position."""
+        return Position(last_row)
+
+
+@dataclass(slots=True)
+class _OneBlock(_Nothing):
+    """The place of a parser that sees one block."""
+
+    window: LineWindow
+
+
+def _judging(what: tuple[RecordShape, Header, Rules]) -> Answer:
+    """In a worker: answers with the rows of a block."""
+    ordinals = _Ordinals()
+
+    def details(rows: Sequence[ValidRow]) -> Any:
+        _, _, names, emails, days, zones, cells = zip(*rows, strict=True) if rows else ((),) * 7
+        return names, emails, list(map(ordinals.__getitem__, days)), zones, cells
+
+    return _answering(what, details)
+
+
+def _fingerprinting(what: tuple[RecordShape, Header, Rules]) -> Answer:
+    """In a worker: answers with fingerprints of the rows of a block, first those of the e-mails.
+
+    They are the same in every process, because a forked one has the secret of the one that it was forked from.
+    """
+
+    def details(rows: Sequence[ValidRow]) -> bytes:
+        return array("q", [*email_fingerprints(rows), *value_fingerprints(rows)]).tobytes()
+
+    return _answering(what, details)
+
+
+def _answering(what: tuple[RecordShape, Header, Rules], details: Callable[[Sequence[ValidRow]], Any]) -> Answer:
+    shape, header, rules = what
+    allow_large_cells()
+    judge = Judge(header, rules)
+
+    def answer(question: bytes) -> bytes:
+        records, is_whole = _records_of(question.decode(), shape)
+        if not is_whole:
+            return marshal.dumps(None)
+        judged = judge.judged(records)
+        valid = judged.valid
+        rejections = [
+            (row, line, cells, [(error.code.value, *error[1:]) for error in errors], raw)
+            for row, line, cells, errors, raw in judged.rejections
+        ]
+        places = ([row[0] for row in valid], [row[1] for row in valid])
+        return marshal.dumps((judged.row_count, *places, details(valid), rejections))
+
+    return answer
+
+
+def _records_of(text: str, shape: RecordShape) -> tuple[ParsedRows, bool]:
+    """The records of a block, numbered from 1, and whether they can be told without what follows the block."""
+    lines = list(StringIO(text, newline=""))
+    looked_beyond = False
+
+    def blocks() -> Iterator[Block]:
+        nonlocal looked_beyond
+        yield Block(1, lines)
+        looked_beyond = True
+
+    window = LineWindow(blocks(), _Nothing())
+    parser = RecordParser(_OneBlock(window), _PlainText(), shape)
+    rows = Rows()
+    if window.line(0) is not None:
+        parser.read_block(rows, 0)
+    is_whole = not looked_beyond and window.number == len(lines) + 1
+    return rows.chunk(Position()), is_whole
