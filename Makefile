@@ -61,11 +61,11 @@ fuzz: $(STAMP) ## arbitrary files through reader, parser and rules (EXAMPLES=200
 coverage: $(STAMP) ## run the tests and say which lines they miss
 	@$(BIN)/pytest -n 2 --cov --cov-report=term-missing:skip-covered $(TESTS)
 
-bench: $(STAMP) ## measure the speed against the raw limits, a million rows (half an hour)
+bench: $(STAMP) ## measure the speed against the raw limits, a million rows (twenty minutes)
 	@$(BIN)/python -m bench.run --rows 1000000 --turns 3
 
 bench-quick: $(STAMP) ## the same with a hundred thousand rows, main cases
-	@$(BIN)/python -m bench.run --rows 100000 --turns 3 --quick
+	@$(BIN)/python -m bench.run --rows 100000 --turns 3 --only main
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) build dist bench/data bench/results .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

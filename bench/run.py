@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,7 @@ RESULTS = Path(__file__).parent / "results"
 DATABASE = "custimport_bench"
 """Dropped again and again, and at the end: nobody's own database is called so."""
 MAXIMUM_MEGABYTES = 150.0
+MAXIMUM_MEGABYTES_A_WORKER = 60.0
 
 
 @dataclass
@@ -179,8 +180,8 @@ def main_cases(bench: Bench) -> None:
         0.4,
     )
     bench.compare(
-        "check / bare csv.reader",
-        lambda: bench.cli("check", str(file_of("fresh", bench.rows)), "--quiet"),
+        "check, one process / bare csv.reader",
+        lambda: bench.cli("check", str(file_of("fresh", bench.rows)), "--quiet", "--workers", "1"),
         lambda: bench.raw("csv", "fresh"),
         10.0,
     )
@@ -188,21 +189,21 @@ def main_cases(bench: Bench) -> None:
     bench.compare("custimport --version", lambda: bench.cli("--version") * 1000, None, 150.0, unit="ms")
 
 
-def further_cases(bench: Bench) -> None:
-    """The rest of the table."""
+def change_cases(bench: Bench) -> None:
+    """Reloads with changes."""
     bench.compare(
         "reload half changed, update / raw upsert",
         bench.after_load_of_clean(lambda: bench.load("half_changed", "--on-duplicate", "update")),
         bench.after_load_of_clean(lambda: bench.raw("upsert", "half_changed")),
         1.1,
     )
+
+
+def rejection_cases(bench: Bench) -> None:
+    """Files of which every row is rejected."""
     fresh = bench.on_empty(lambda: bench.load("fresh"))
     bench.compare("all rows duplicates / fresh", bench.after_load_of_clean(lambda: bench.load("clean")), fresh, 1.0)
     bench.compare("all rows invalid / fresh", bench.on_empty(lambda: bench.load("invalid")), fresh, 1.0)
-    checkpoint_cases(bench)
-    worker_cases(bench)
-    memory_cases(bench)
-    customers_cases(bench)
 
 
 def checkpoint_cases(bench: Bench) -> None:
@@ -218,13 +219,7 @@ def checkpoint_cases(bench: Bench) -> None:
 
 
 def worker_cases(bench: Bench) -> None:
-    """`check` with two worker processes beside one, where this version has them."""
-    if (
-        "--workers"
-        not in subprocess.run([CUSTIMPORT, "check", "--help"], check=True, capture_output=True).stdout.decode()
-    ):
-        print("check with two workers: skipped, this version has no --workers")
-        return
+    """Two worker processes beside one."""
     path = str(file_of("fresh", bench.rows))
     bench.compare(
         "check, two workers / one",
@@ -232,18 +227,24 @@ def worker_cases(bench: Bench) -> None:
         lambda: bench.cli("check", path, "--quiet", "--workers", "1"),
         1 / 1.5,
     )
+    bench.compare(
+        "load, two workers / one",
+        bench.on_empty(lambda: bench.load("fresh", "--workers", "2")),
+        bench.on_empty(lambda: bench.load("fresh", "--workers", "1")),
+    )
 
 
 def memory_cases(bench: Bench) -> None:
     """Peak memory does not grow with the file, but for the fingerprints of `check`."""
     few = min(100_000, bench.rows)
 
-    def of_load(rows: int) -> float:
+    def of_load(rows: int, workers: int = 1) -> float:
         bench.empty()
-        return bench.megabytes("load", str(file_of("fresh", rows)), *bench.where, "--quiet")
+        words = ("--quiet", "--workers", str(workers))
+        return bench.megabytes("load", str(file_of("fresh", rows)), *bench.where, *words)
 
     def of_check(rows: int) -> float:
-        return bench.megabytes("check", str(file_of("fresh", rows)), "--quiet")
+        return bench.megabytes("check", str(file_of("fresh", rows)), "--quiet", "--workers", "1")
 
     load = bench.compare(
         f"memory of load, {bench.rows:,} / {few:,} rows",
@@ -253,6 +254,13 @@ def memory_cases(bench: Bench) -> None:
         unit="MB",
     )
     bench.note(Measurement("memory of load", "MB", (MAXIMUM_MEGABYTES,), load.ours))
+    bench.compare(
+        "memory of load, for each further worker",
+        lambda: (of_load(few, 3) - of_load(few)) / 2,
+        None,
+        MAXIMUM_MEGABYTES_A_WORKER,
+        unit="MB",
+    )
     # 32 bytes a row more than with the small file, and the 10 % that hold for both
     small = of_check(few)
     allowed = small * 1.1 + 32 * (bench.rows - few) / 2**20
@@ -293,6 +301,17 @@ def customers_cases(bench: Bench) -> None:
     )
 
 
+CASES = {
+    "main": main_cases,
+    "changes": change_cases,
+    "rejections": rejection_cases,
+    "checkpoints": checkpoint_cases,
+    "workers": worker_cases,
+    "memory": memory_cases,
+    "customers": customers_cases,
+}
+
+
 def machine() -> dict[str, object]:
     """What the figures depend on."""
     return {
@@ -308,8 +327,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--turns", type=int, default=3, help="runs of each side, taken in turn")
-    parser.add_argument("--quick", action="store_true", help="main cases only")
-    parser.add_argument("--checkpoints", action="store_true", help="what checkpoints cost, and nothing else")
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), help="some of the cases")
     parser.add_argument(
         "--uri", help=f"a server to measure against, where {DATABASE} is dropped; default: one of our own"
     )
@@ -322,16 +340,12 @@ def main() -> None:
         client: MongoClient[dict[str, object]] = stack.enter_context(MongoClient(uri))
         bench = Bench(client, uri, stack.enter_context(tempfile.TemporaryDirectory(prefix="cb-work-")), size)
         stack.callback(bench.empty)
-        if arguments.checkpoints:
-            checkpoint_cases(bench)
-            return
-        main_cases(bench)
-        if not arguments.quick:
-            further_cases(bench)
-    write_results(bench, size, quick=arguments.quick)
+        for name in arguments.only:
+            CASES[name](bench)
+    write_results(bench, size, arguments.only)
 
 
-def write_results(bench: Bench, size: Size, *, quick: bool) -> None:
+def write_results(bench: Bench, size: Size, cases: Sequence[str]) -> None:
     """The figures as a JSON file."""
     RESULTS.mkdir(exist_ok=True)
     document = {
@@ -339,7 +353,8 @@ def write_results(bench: Bench, size: Size, *, quick: bool) -> None:
         "machine": machine(),
         "results": [{**asdict(found), "ratio": found.ratio, "met": found.met} for found in bench.results],
     }
-    path = RESULTS / f"{'quick' if quick else 'full'}-{size.rows}.json"
+    which = "full" if len(cases) == len(CASES) else "-".join(cases)
+    path = RESULTS / f"{which}-{size.rows}.json"
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     print(f"written to {path}")
 

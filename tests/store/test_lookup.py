@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from custimport.records import ValidRow
 from custimport.store.changes import Change, change_for, change_of_untouched, row_values, stored_values
 from custimport.store.documents import customer_document, new_import_id, utc_now
-from custimport.store.lookup import CUSTOMER_CODEC, compare
+from custimport.store.lookup import BY_EMAIL, CUSTOMER_CODEC, compare
 
 EARLIER, LATER, NOW = new_import_id(), new_import_id(), new_import_id()
 names = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=60)
@@ -58,7 +58,7 @@ def test_what_is_equal_by_bytes_is_equal_by_values(database, pairs, same: int) -
     if stored:
         customers.insert_many(stored)
 
-    found = compare(customers, {row.email: [row] for row in rows}, NOW)
+    found = compare(customers, sorted(rows, key=BY_EMAIL), (), NOW)
 
     by_email = {document["email"]: document for document in customers.find()}
     unchanged = {r.email for r in rows if r.email in by_email and row_values(r) == stored_values(by_email[r.email])}
@@ -86,7 +86,7 @@ def test_documents_of_other_tools_are_decoded(database, foreign) -> None:
     database.customers.insert_one(foreign)
     row = a_row(1, ("Ann", date(1990, 1, 15), "UTC"))
 
-    found = compare(database.customers, {row.email: [row]}, NOW)
+    found = compare(database.customers, [row], (), NOW)
 
     assert found.equal == []
     assert found.other[row.email]["_id"] == foreign["_id"]
@@ -99,7 +99,7 @@ def test_customers_with_a_trace_of_this_import_are_never_passed_over(database) -
     other = customer_document(rows[2], EARLIER, utc_now()) | {"_id": ObjectId()}
     database.customers.insert_many([own, changed, other])
 
-    found = compare(database.customers, {row.email: [row] for row in rows}, NOW)
+    found = compare(database.customers, sorted(rows, key=BY_EMAIL), (), NOW)
 
     assert found.equal == [rows[2].email]
     assert set(found.other) == {rows[0].email, rows[1].email}

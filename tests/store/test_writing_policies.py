@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
@@ -288,3 +289,23 @@ def test_dates_are_stored_as_midnight_utc(database) -> None:
     )
 
     assert database.customers.find_one()["date_of_birth"] == midnight(date(1990, 1, 15))
+
+
+@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize("many", [False, True])
+def test_a_collection_that_takes_upper_and_lower_case_for_equal_settles_every_row(database, policy, many) -> None:
+    """The server finds a customer whose e-mail is another one for us: such rows are refused, and nothing goes astray."""
+    database.create_collection("customers", collation={"locale": "en", "strength": 2})
+    database.customers.create_index("email", unique=True)
+    emails = [f"c{number}@example.com" for number in range(20)]
+    loud = emails if many else emails[:1]
+    database.customers.insert_many([{"email": email.upper(), "full_name": "Other"} for email in loud])
+    rows = [a_row(number, email, "Ann") for number, email in enumerate(emails, start=1)]
+
+    counts, rejections = load(
+        database, rows, policy, chunk_rows=50, batch_rows=50, writers=1, import_id=new_import_id()
+    )
+
+    assert (counts.inserted, counts.rejected) == (len(emails) - len(loud), len(loud))
+    assert [related(rejection)[0] for rejection in rejections] == ["write-refused"] * len(loud)
+    assert database.customers.count_documents({"full_name": "Other"}) == len(loud)

@@ -28,13 +28,18 @@ def load_workers(asked: int | None, files: Sequence[str]) -> AbstractContextMana
 
 def check_workers(asked: int | None, files: Sequence[str]) -> AbstractContextManager[WorkerPool]:
     """The same for `check`."""
-    return _workers(asked, min(CHECK_WORKERS, len(os.sched_getaffinity(0))), files)
+    return _workers(asked, min(CHECK_WORKERS, _cores()), files)
 
 
 def _workers(asked: int | None, default: int, files: Sequence[str]) -> AbstractContextManager[WorkerPool]:
     count = asked or (default if _may_be_large(files) else 1)
     # one is this process itself
     return worker_pool(count if count > 1 else 0)
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system says so; else all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _may_be_large(files: Sequence[str]) -> bool:

@@ -67,16 +67,13 @@ def cut_into_blocks(batches: Iterable[Lines], block_lines: int) -> Iterator[Bloc
             at = 0
             while at < len(batch.texts):
                 part = batch.texts[at : at + block_lines - len(texts)]
-                ends = list(accumulate(map(len, part), initial=characters))
-                if ends[-1] >= BLOCK_CHARACTERS:
+                if characters + sum(map(len, part)) >= BLOCK_CHARACTERS:
+                    ends = list(accumulate(map(len, part), initial=characters))
                     part = part[: bisect_left(ends, BLOCK_CHARACTERS)]
-                if batch.truncated:
-                    truncated.update(
-                        len(texts) + index - at for index in batch.truncated if 0 <= index - at < len(part)
-                    )
+                truncated.update(len(texts) + index - at for index in batch.truncated if 0 <= index - at < len(part))
                 texts += part
                 at += len(part)
-                characters = ends[len(part)]
+                characters += sum(map(len, part))
                 if len(texts) == block_lines or characters >= BLOCK_CHARACTERS:
                     yield Block(line, texts, frozenset(truncated))
                     line += len(texts)

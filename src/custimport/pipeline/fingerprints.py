@@ -88,7 +88,7 @@ class FingerprintTable:
 
 
 class FingerprintedRows(Sequence[ValidRow]):
-    """Valid rows of which only fingerprints are at hand; a row itself is made when somebody asks for it.
+    """Valid rows of which only fingerprints are at hand; rows themselves are made when somebody asks for them.
 
     `numbers` are the rows' own (1-based), `emails` the fingerprints of the e-mails, `values` those of the other values.
     """
@@ -98,12 +98,16 @@ class FingerprintedRows(Sequence[ValidRow]):
         numbers: Sequence[int],
         emails: Sequence[int],
         values: Sequence[int],
-        row_at: Callable[[int], ValidRow],
+        rows_at: Callable[[Sequence[int]], list[ValidRow]],
     ) -> None:
         self.numbers = numbers
         self.emails = emails
         self.values = values
-        self._row_at = row_at
+        self._rows_at = rows_at
+
+    def at(self, indexes: Sequence[int]) -> list[ValidRow]:
+        """The rows at some indexes (0-based), which takes less time than one by one."""
+        return self._rows_at(indexes) if indexes else []
 
     def __len__(self) -> int:
         return len(self.emails)
@@ -114,10 +118,15 @@ class FingerprintedRows(Sequence[ValidRow]):
     def __getitem__(self, index: slice) -> list[ValidRow]: ...
     def __getitem__(self, index: int | slice) -> ValidRow | list[ValidRow]:
         if isinstance(index, slice):
-            return [self._row_at(each) for each in range(*index.indices(len(self)))]
+            return self._rows_at(range(*index.indices(len(self))))
         if not 0 <= index < len(self):
             raise IndexError(index)
-        return self._row_at(index)
+        return self._rows_at([index])[0]
+
+
+def rows_at(rows: Sequence[ValidRow], indexes: Sequence[int]) -> list[ValidRow]:
+    """The rows at some indexes (0-based)."""
+    return rows.at(indexes) if isinstance(rows, FingerprintedRows) else [rows[index] for index in indexes]
 
 
 def row_numbers(rows: Sequence[ValidRow]) -> Sequence[int]:

@@ -4,6 +4,7 @@ A worker sees one block. What it says of it counts only if the block begins wher
 record of it had to be looked for beyond its end; else the block is read here. So quotes may span blocks.
 """
 
+import csv
 import marshal
 from array import array
 from collections import deque
@@ -27,7 +28,7 @@ from custimport.pipeline.text import has_undecodable
 from custimport.pipeline.validation import Judge
 from custimport.pipeline.workers import Answer, Ticket, WorkerPool
 from custimport.records import Header, ParsedRows, Position, Rejection, StartingPoint, ValidatedRows, ValidRow
-from custimport.settings import MAX_MULTILINE_RECORD_LINES
+from custimport.settings import MAX_CELL_CHARACTERS, MAX_MULTILINE_RECORD_LINES
 
 _CODES: Final = {code.value: code for code in Code}
 
@@ -109,11 +110,15 @@ def _answer_to(handed: _Handed, workers: WorkerPool) -> bytes | None:
 
 def _numbered(found: Any, handed: _Handed, parsed: ParsedFile, judge: Judge, days: Mapping[int, date]) -> ValidatedRows:
     """What a worker found in a block that begins with the parser's next line; the parser is behind it then."""
-    row_count, numbers, lines, details, rejections = found
+    row_count, in_block, details, rejections = found
     block = handed.block
     row_before, line_before = parsed.parser.rows_read, block.line - 1
     position = parsed.parser.pass_block(len(block.texts), handed.encoded, row_count)
-    numbers = [row_before + number for number in numbers]
+    numbers: Sequence[int] = range(row_before + 1, row_before + row_count + 1)
+    lines: Sequence[int] = range(1, row_count + 1)
+    if in_block is not None:
+        relative, lines = in_block
+        numbers = [row_before + number for number in relative]
     refused = [
         Rejection(row_before + row, line_before + line, row_cells, tuple([_reason(error) for error in errors]), raw)
         for row, line, row_cells, errors, raw in rejections
@@ -122,27 +127,37 @@ def _numbered(found: Any, handed: _Handed, parsed: ParsedFile, judge: Judge, day
         columns = memoryview(details).cast("q")
         half = len(columns) // 2
 
-        def row_at(index: int) -> ValidRow:
-            return _judged_once_more(block, lines[index], numbers[index], parsed.shape, judge)
+        def rows_at(indexes: Sequence[int]) -> list[ValidRow]:
+            places = [(lines[index], numbers[index]) for index in indexes]
+            return _judged_once_more(block, places, parsed.shape, judge)
 
-        rows = FingerprintedRows(numbers, columns[:half].tolist(), columns[half:].tolist(), row_at)
+        rows = FingerprintedRows(numbers, columns[:half].tolist(), columns[half:].tolist(), rows_at)
         return ValidatedRows(rows, refused, position)
     names, emails, ordinals, zones, cells = details
-    places = [line_before + line for line in lines]
-    values = zip(numbers, places, names, emails, map(days.__getitem__, ordinals), zones, cells, strict=True)
+    places_in_file = [line_before + line for line in lines]
+    values = zip(numbers, places_in_file, names, emails, map(days.__getitem__, ordinals), zones, cells, strict=True)
     return ValidatedRows(list(map(tuple.__new__, repeat(ValidRow), values)), refused, position)
 
 
-def _judged_once_more(block: Block, line: int, number: int, shape: RecordShape, judge: Judge) -> ValidRow:
-    """The row that begins on a line (1-based in its block) and is known to be valid."""
-    texts = block.texts[line - 1 : line - 1 + MAX_MULTILINE_RECORD_LINES]
-    window = LineWindow(iter([Block(1, texts)]), _Nothing())
-    record = RecordParser(_OneBlock(window), _PlainText(), shape).record(number)
+def _judged_once_more(
+    block: Block, places: Sequence[tuple[int, int]], shape: RecordShape, judge: Judge
+) -> list[ValidRow]:
+    """The rows that begin on lines (1-based in their block), with their numbers; they are known to be valid."""
+    together, is_whole = _records_of([block.texts[line - 1] for line, _ in places], shape)
+    cells: Sequence[list[str] | Rejection | None] = together.cells
+    if not is_whole or len(cells) != len(places):
+        # some have several lines
+        cells = [_record_at(block, line, shape) for line, _ in places]
     rows = Rows()
-    if record is not None:
-        rows.add(number, block.line + line - 1, record)
-    (row,) = judge.judged(rows.chunk(Position())).valid
-    return row
+    for (line, number), record in zip(places, cells, strict=True):
+        if record is not None:
+            rows.add(number, block.line + line - 1, record)
+    return list(judge.judged(rows.chunk(Position())).valid)
+
+
+def _record_at(block: Block, line: int, shape: RecordShape) -> list[str] | Rejection | None:
+    window = LineWindow(iter([Block(1, block.texts[line - 1 : line - 1 + MAX_MULTILINE_RECORD_LINES])]), _Nothing())
+    return RecordParser(_OneBlock(window), _PlainText(), shape).record(1)
 
 
 def _reason(error: tuple[Any, ...]) -> RowError:
@@ -227,24 +242,46 @@ def _answering(what: tuple[RecordShape, Header, Rules], details: Callable[[Seque
     judge = Judge(header, rules)
 
     def answer(question: bytes) -> bytes:
-        records, is_whole = _records_of(question.decode(), shape)
-        if not is_whole:
-            return marshal.dumps(None)
+        text = question.decode()
+        records = _plain_records(text, shape)
+        if records is None:
+            records, is_whole = _records_of(list(StringIO(text, newline="")), shape)
+            if not is_whole:
+                return marshal.dumps(None)
         judged = judge.judged(records)
         valid = judged.valid
         rejections = [
             (row, line, cells, [(error.code.value, *error[1:]) for error in errors], raw)
             for row, line, cells, errors, raw in judged.rejections
         ]
+        # a row in every line is told by their count
         places = ([row[0] for row in valid], [row[1] for row in valid])
-        return marshal.dumps((judged.row_count, *places, details(valid), rejections))
+        is_plain = isinstance(records.numbers, range) and not rejections
+        return marshal.dumps((judged.row_count, None if is_plain else places, details(valid), rejections))
 
     return answer
 
 
-def _records_of(text: str, shape: RecordShape) -> tuple[ParsedRows, bool]:
-    """The records of a block, numbered from 1, and whether they can be told without what follows the block."""
-    lines = list(StringIO(text, newline=""))
+def _plain_records(text: str, shape: RecordShape) -> ParsedRows | None:
+    """The records of a block in which every line is one ordinary record; None if it has others."""
+    if shape.understood.kept is not None:
+        return None
+    reader = shape.dialect.reader(StringIO(text, newline=""))
+    before = csv.field_size_limit(MAX_CELL_CHARACTERS)
+    try:
+        cells = list(reader)
+    except csv.Error:
+        return None
+    finally:
+        csv.field_size_limit(before)
+    if reader.line_num != len(cells) or set(map(len, cells)) != {shape.understood.width}:
+        return None
+    numbers = range(1, len(cells) + 1)
+    return ParsedRows(numbers, numbers, cells, (), Position())
+
+
+def _records_of(lines: list[str], shape: RecordShape) -> tuple[ParsedRows, bool]:
+    """The records of some lines, numbered from 1, and whether they can be told without what follows the lines."""
     looked_beyond = False
 
     def blocks() -> Iterator[Block]:

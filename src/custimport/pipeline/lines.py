@@ -126,7 +126,8 @@ class LineWindow:
 
     def take_known(self, count: int, encoded: bytes) -> None:
         """The same for lines of which somebody has the text already, in UTF-8."""
-        self.peek(count)
+        if len(self._lines) - self._at < count:
+            self.peek(count)
         self._taken.add_encoded(encoded)
         self._pass(count)
 

@@ -1,7 +1,7 @@
 """Where a quote that is open at the end of a line closes: asked of the csv module line by line, in linear time."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ class Dialect:
     delimiter: str
     quotechar: str
 
-    def reader(self, lines: Sequence[str]) -> "_csv.Reader":
+    def reader(self, lines: Iterable[str]) -> "_csv.Reader":
         """A strict reader: what does not follow the rules is an error, never a guess."""
         return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quotechar, strict=True)
 

@@ -13,6 +13,7 @@ from custimport.pipeline.fingerprints import (
     email_fingerprints,
     fingerprint,
     row_numbers,
+    rows_at,
     value_fingerprints,
 )
 from custimport.pipeline.limit import RejectionLimit
@@ -105,8 +106,8 @@ Outcomes = dict[int, str | Rejection]
 
 def _reject(rows: Sequence[ValidRow], stored: Mapping[str, StoredCustomer], seen: FingerprintTable) -> Outcomes:
     outcomes: Outcomes = {}
-    for index, first_row in _known(rows, stored, seen):
-        row = rows[index]
+    known = dict(_known(rows, stored, seen))
+    for (index, first_row), row in zip(known.items(), rows_at(rows, list(known)), strict=True):
         customer = stored.get(row.email)
         error = (
             duplicate_in_file(row.email, first_row)

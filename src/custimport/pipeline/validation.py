@@ -21,14 +21,19 @@ Value = TypeVar("Value")
 
 
 class _Verdicts(dict[str, Value | RowError], Generic[Value]):
-    """What a rule says of texts that repeat: looked up like a dict, asked once for each text."""
+    """What a rule says of texts that repeat: looked up like a dict, asked once for each text.
+
+    `has_refused`: it has refused some text by now.
+    """
 
     def __init__(self, judge: Callable[[str], Value | RowError]) -> None:
         super().__init__()
         self._judge = judge
+        self.has_refused = False
 
     def __missing__(self, text: str) -> Value | RowError:
         verdict = self._judge(text)
+        self.has_refused |= isinstance(verdict, RowError)
         if len(text) <= LONGEST_CACHED_TEXT:
             if len(self) >= MAX_CACHED_VERDICTS:
                 self.clear()
@@ -68,8 +73,8 @@ def _validated(chunk: ParsedRows, header: Header, days: _Verdicts[date], zones: 
     rows = zip(chunk.numbers, chunk.lines, *verdicts, chunk.cells, strict=True)
     refused = {
         index
-        for column in verdicts
-        if RowError in set(map(type, column))
+        for column, may_refuse in zip(verdicts, (True, True, days.has_refused, zones.has_refused), strict=True)
+        if may_refuse and RowError in set(map(type, column))
         for index, verdict in enumerate(column)
         if verdict.__class__ is RowError
     }

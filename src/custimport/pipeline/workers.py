@@ -20,6 +20,8 @@ from fcntl import fcntl
 from struct import Struct
 from typing import Any, Final
 
+from custimport.settings import COLLECT_AFTER_OBJECTS
+
 Answer = Callable[[bytes], bytes]
 """What a worker does with a question."""
 Prepare = Callable[[Any], Answer]
@@ -149,9 +151,9 @@ def _forked(others: list[int]) -> _Worker:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             for descriptor in (asking, answering, *others):
                 os.close(descriptor)
-            # the collector would walk over all that the program has imported, and find nothing
+            # the collector need not walk over all that the program has imported
             gc.freeze()
-            gc.disable()
+            gc.set_threshold(COLLECT_AFTER_OBJECTS)
             _answer_all(question_end, answer_end)
         except BaseException:  # noqa: BLE001 - a bug, to be seen; who asked does the work and meets it too
             traceback.print_exc()

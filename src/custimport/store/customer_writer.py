@@ -7,6 +7,7 @@ A batch goes in as one unordered insert; only the conflicts are read and settled
 import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final, Protocol
 
@@ -32,7 +33,7 @@ from custimport.store.documents import (
     utc_now,
 )
 from custimport.store.insertion import insert_packed, update_packed
-from custimport.store.lookup import CUSTOMER_CODEC, StoredCustomers
+from custimport.store.lookup import BY_EMAIL, CUSTOMER_CODEC, Compared, StoredCustomers
 from custimport.store.patience import Patience
 from custimport.store.seen import SeenEmails
 from custimport.store.settled import SettledRows, find_settled, stamped_rows
@@ -41,8 +42,6 @@ from custimport.store.untouched import UntouchedCustomer
 Document = dict[str, Any]
 
 DUPLICATE_KEY: Final = 11000
-BY_EMAIL: Final = attrgetter("email")
-"""The order in which a batch goes in: the server then finds the next place in its index beside the last one."""
 BY_ROW: Final = attrgetter("row")
 """The order in which changes go in: rows of an earlier import, whose customers lie one beside the other."""
 READ_FIRST_FROM: Final = 0.3
@@ -110,8 +109,9 @@ class CustomerWriter:
         """
         batch = Batch()
         unknown = False
+        known: Compared | None = None
         try:
-            self._first_offer(rows, batch)
+            known = self._first_offer(rows, batch)
         except PyMongoError as error:
             self._wait_out(error)
             batch, unknown = Batch(), True
@@ -126,9 +126,10 @@ class CustomerWriter:
                     batch.leave_out_settled(list(batch.pending), settled, self._policy)
                     unknown = False
                 offered = len(batch.pending)
-                stored = self._offer(batch, give_up=fruitless_rounds >= FRUITLESS_ROUNDS)
+                known, found = None, known or self._stored.compare(batch.pending)
+                self._offer(batch, found, give_up=fruitless_rounds >= FRUITLESS_ROUNDS)
                 if before == len(rows):
-                    self._read_first = stored >= READ_FIRST_FROM * offered
+                    self._read_first = found.count >= READ_FIRST_FROM * offered
             except PyMongoError as error:
                 self._wait_out(error)
                 unknown = True
@@ -151,14 +152,17 @@ class CustomerWriter:
             raise error
         self._patience.failed(error)
 
-    def _first_offer(self, rows: Sequence[ValidRow], batch: Batch) -> None:
-        """Insert fresh rows without a look at each, as most batches allow; what is left to settle is pending."""
+    def _first_offer(self, rows: Sequence[ValidRow], batch: Batch) -> Compared | None:
+        """Settle rows without a look at each, as most batches allow; what is left to settle is pending.
+
+        Gives what is stored under the pending e-mails, if it was read.
+        """
         if self._settled_before is not None and rows[0].row <= self._last_known_row:
             batch.add(rows)
             batch.leave_out_recorded(self._recorded)
             batch.leave_out_settled(list(batch.pending), self._settled_before, self._policy)
         elif self._expects_conflicts(rows):
-            batch.add(rows)
+            return self._first_comparison(rows, batch)
         else:
             self._lease.require()
             fresh, doubtful = self._seen.split(rows)
@@ -173,6 +177,25 @@ class CustomerWriter:
                 else:
                     batch.refuse(row, reply["errmsg"])
             batch.add(doubtful)
+        return None
+
+    def _first_comparison(self, rows: Sequence[ValidRow], batch: Batch) -> Compared | None:
+        """Pass over the customers that are as their rows say, or reject or skip the rows that are stored already."""
+        emails = list(map(BY_EMAIL, rows))
+        if self._policy is not Policy.UPDATE:
+            known = self._stored.taken(emails)
+            left = self._settle_taken(rows, known.taken, batch)
+        elif len(set(emails)) == len(emails):
+            known = self._stored.compare_alone(sorted(rows, key=BY_EMAIL))
+            batch.unchanged += len(known.equal)
+            equal = set(known.equal)
+            left = [row for row in rows if row[3] not in equal] if len(equal) < len(rows) else []
+        else:
+            batch.add(rows)
+            return None
+        self._read_first = known.count >= READ_FIRST_FROM * len(rows)
+        batch.add(left)
+        return replace(known, equal=(), taken={})
 
     def _expects_conflicts(self, rows: Sequence[ValidRow]) -> bool:
         """Whether most of the rows are probably stored already: as in the last batch; at first a sample says."""
@@ -181,13 +204,13 @@ class CustomerWriter:
             self._read_first = len(self._stored.find(list(sample), {"email": 1})) >= READ_FIRST_FROM * len(sample)
         return self._read_first
 
-    def _offer(self, batch: Batch, *, give_up: bool) -> int:
-        """Offer every pending e-mail once; gives how many of them were stored already.
+    def _offer(self, batch: Batch, known: Compared, *, give_up: bool) -> None:
+        """Offer every pending e-mail once, of which these are stored.
 
         `give_up`: what neither goes in nor can be found is refused.
         """
-        known = self._stored.compare(batch.pending)
-        self._settle_taken(known.taken, batch)
+        taken = [row for email in known.taken for row in batch.pending.pop(email, ())]
+        self._settle_taken(taken, known.taken, batch)
         batch.unchanged += len(known.equal)
         for email in known.equal:
             del batch.pending[email]
@@ -212,7 +235,6 @@ class CustomerWriter:
             for email in batch.pending.keys() & conflicts.keys():
                 while email in batch.pending:
                     batch.refuse_first(email, conflicts[email])
-        return known.count
 
     def _changes_of_untouched(self, differing: Mapping[str, UntouchedCustomer], batch: Batch) -> dict[str, Change]:
         """The changes of customers that only finished imports have written."""
@@ -254,19 +276,24 @@ class CustomerWriter:
             if reply["code"] != DUPLICATE_KEY or "_id" not in reply.get("keyPattern", {})
         ]
 
-    def _settle_taken(self, taken: Mapping[str, str], batch: Batch) -> None:
-        """Rows whose e-mail somebody else's customer has: skipped, or rejected naming the customer."""
-        pending = batch.pending
+    def _settle_taken(self, rows: Sequence[ValidRow], taken: Mapping[str, str], batch: Batch) -> list[ValidRow]:
+        """Skip rows whose e-mail somebody else's customer has, or reject them naming the customer; gives the others."""
         if self._policy is Policy.SKIP:
-            for email in taken:
-                batch.skipped += len(pending.pop(email))
-            return
+            others = [row for row in rows if row[3] not in taken]
+            batch.skipped += len(rows) - len(others)
+            return others
+        others = []
         reject = batch.rejections.append
-        for email, customer_id in taken.items():
-            errors = (duplicate_in_database(email, customer_id),)
-            for number, line, _, _, _, _, cells in pending.pop(email):
+        for row in rows:
+            number, line, _, email, _, _, cells = row
+            customer_id = taken.get(email)
+            if customer_id is None:
+                others.append(row)
+            else:
                 # the tuple's own constructor takes half the time of the named tuple's
+                errors = (duplicate_in_database(email, customer_id),)
                 reject(tuple.__new__(Rejection, (number, line, cells, errors, None)))
+        return others
 
     def _settle_known(self, email: str, stored: Document, batch: Batch) -> Change | None:
         """Settle the rows of an e-mail that is stored, as the policy says; or the change that would."""

@@ -169,13 +169,13 @@ _days, _zones = _Days(), _Zones()
 
 
 def packed_values(row: ValidRow) -> Packed:
-    """The four values of a row, as they lie in its document."""
+    """The four values of a row, as they lie in its document, with the name of the element that follows them."""
     _, _, full_name, email, day, zone, _ = row
     name, address = utf8(full_name), utf8(email)
     # the functions below, without their calls: this is done for every row
     return (
         f"\x02full_name\0{STRING_LENGTHS[len(name)]}{name}\0"
-        f"\x02email\0{STRING_LENGTHS[len(address)]}{address}\0{_days[day]}{_zones[zone]}"
+        f"\x02email\0{STRING_LENGTHS[len(address)]}{address}\0{_days[day]}{_zones[zone]}\x09created_at\0"
     )
 
 
@@ -212,8 +212,6 @@ def moment_of(element: Packed) -> int:
 
 VALUES_BEGIN: Final = 4 + 1 + len("_id\0") + IMPORT_ID_BYTES + 4
 """Bytes of a customer's document before its values: its length, and an `_id` that is an ObjectId."""
-AFTER_VALUES: Final = "\x09created_at\0"
-"""What follows the values in every customer that an import created."""
 
 
 def customers_packer(import_id: bytes) -> Callable[[Sequence[ValidRow], datetime], list[Packed]]:
@@ -224,7 +222,7 @@ def customers_packer(import_id: bytes) -> Callable[[Sequence[ValidRow], datetime
 
     def pack(rows: Sequence[ValidRow], now: datetime) -> list[Packed]:
         moment = packed_moment(int(now.timestamp() * 1000))
-        after_values = f"{AFTER_VALUES}{moment}\x09updated_at\0{moment}{tail}"
+        after_values = f"{moment}\x09updated_at\0{moment}{tail}"
         # of the values everything but their own bytes has the same length in every document
         other_bytes = 4 + len(head) + 4 + len(after_values) + 4 + 2
         packed = []
