@@ -3,39 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 from typing import NamedTuple, Self
 
+from custimport.choices import Policy, Status
 from custimport.customer.codes import RowError
 from custimport.settings import MAX_RECORD_BYTES
-
-
-class Policy(StrEnum):
-    """What `--on-duplicate` says about an e-mail that is already there."""
-
-    REJECT = "reject"
-    SKIP = "skip"
-    UPDATE = "update"
-
-
-class IfLoaded(StrEnum):
-    """What `--if-loaded` says of a file whose very bytes were loaded before."""
-
-    LOAD = "load"
-    SKIP = "skip"
-    REFUSE = "refuse"
-
-
-class Status(StrEnum):
-    """How an import stands."""
-
-    RUNNING = "running"
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    UNDONE = "undone"
 
 
 class Rejection(NamedTuple):

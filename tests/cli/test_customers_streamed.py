@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bench.memory import peak_megabytes
 
+from bench.memory import peak_megabytes
 from custimport.store.customers import STREAM_BATCH_ROWS
 from tests.cli.test_customers import a_customer
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from custimport.choices import Policy
 from custimport.cli import importing
-from custimport.records import Policy
 from tests.faults.undisturbed import without_ids
 
 HEADER = "full_name,email,date_of_birth,timezone\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from custimport.records import Policy
+from custimport.choices import Policy
 
 HEADER = "full_name,email,date_of_birth,timezone\n"
 

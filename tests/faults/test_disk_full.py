@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from custimport.records import Policy
+from custimport.choices import Policy
 from tests.faults.undisturbed import (
     CUSTIMPORT,
     ROUNDS,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from custimport.records import Policy
+from custimport.choices import Policy
 from tests.faults.undisturbed import (
     ROUNDS,
     Place,

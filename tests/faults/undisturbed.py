@@ -16,7 +16,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from custimport.records import Policy
+from custimport.choices import Policy
 
 ROUNDS = int(os.environ.get("CUSTIMPORT_FAULT_ROUNDS", "1"))
 """How often every fault is tried; `make test-faults` sets it."""

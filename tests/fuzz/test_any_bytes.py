@@ -18,6 +18,7 @@ from datetime import date
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from custimport.choices import Policy, ReportFormat
 from custimport.customer.codes import Code
 from custimport.customer.dates import Rules
 from custimport.errors import InputUnreadable, UsageError
@@ -26,10 +27,10 @@ from custimport.pipeline.diagnosis import Diagnosis
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.parsing import ParsedFile, parse
 from custimport.pipeline.rehearsal import rehearse
-from custimport.pipeline.reporting import ReportFormat, write_rejections
+from custimport.pipeline.reporting import write_rejections
 from custimport.pipeline.source import Source
 from custimport.pipeline.validation import validate
-from custimport.records import InputOptions, ParsedRows, Policy, Rejection
+from custimport.records import InputOptions, ParsedRows, Rejection
 from tests.pipeline.test_reporting import SUMMARY
 
 EXAMPLES = int(os.environ.get("CUSTIMPORT_FUZZ_EXAMPLES", "300"))

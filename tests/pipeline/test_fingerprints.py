@@ -44,7 +44,7 @@ def test_an_entry_takes_no_more_than_the_contract_allows_even_while_the_table_gr
     table = FingerprintTable()
     tracemalloc.start()
     most, count = 0.0, 0
-    for _ in range(60):
+    for _ in range(30):
         before_bytes, _ = tracemalloc.get_traced_memory()
         given = [draw(63) for _ in range(5_000)]
         given_bytes = tracemalloc.get_traced_memory()[0] - before_bytes

@@ -11,17 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from custimport.choices import Policy, ReportFormat, Status
 from custimport.customer.codes import Code, RowError
 from custimport.errors import UsageError
-from custimport.pipeline.reporting import (
-    REPORT_COLUMNS,
-    ReportFormat,
-    neutralised,
-    report_format,
-    write_rejections,
-)
+from custimport.pipeline.reporting import REPORT_COLUMNS, neutralised, report_format, write_rejections
 from custimport.pipeline.summary_json import summary_document
-from custimport.records import ImportSummary, Policy, Rejection, RowCounts, Status
+from custimport.records import ImportSummary, Rejection, RowCounts
 from tests.pipeline.test_parsing_properties import chunks_of
 
 COLUMNS = ("full_name", "email", "date_of_birth", "timezone")

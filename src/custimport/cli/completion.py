@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from custimport.choices import Status
 from custimport.cli import invocation, target
 from custimport.customer.timezones import timezone_names
-from custimport.records import Status
 
 if TYPE_CHECKING:
     from custimport.store.history import RecordedImport

@@ -9,10 +9,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
+from custimport.choices import IfLoaded, Policy
 from custimport.cli.event_log import LogFormat, LogLevel
 from custimport.customer import FIELDS
 from custimport.errors import UsageError
-from custimport.records import IfLoaded, Policy
 from custimport.settings import ENVIRONMENT_URI, ENVIRONMENT_URI_FILE, MAX_RECORD_BYTES
 
 ENVIRONMENT_PREFIX: Final = "CUSTIMPORT_"

@@ -11,7 +11,6 @@ from custimport.cli.options import OutputFormat
 from custimport.cli.terminal import exact_output, json_text, note, print_text, shown_value
 from custimport.customer.codes import RowError
 from custimport.errors import ExitCode
-from custimport.pipeline.reporting import error_document
 from custimport.store.selection import CustomerPage
 
 Document = dict[str, Any]
@@ -64,6 +63,8 @@ def rejected(errors: Sequence[RowError], chosen: OutputFormat) -> typer.Exit:
     """Shows the errors, on standard error for people and, where JSON is asked for, on standard output."""
     if chosen in {OutputFormat.JSON, OutputFormat.JSONL}:
         indent = 2 if chosen is OutputFormat.JSON else None
+        from custimport.pipeline.reporting import error_document
+
         print_text(json_text({"errors": [error_document(error) for error in errors]}, indent=indent))
     for error in errors:
         place = f"{error.field}: " if error.field else ""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from custimport.choices import Policy
 from custimport.errors import ExitCode
 from custimport.pipeline.judging import RowDetail
 from custimport.pipeline.limit import RejectionLimit
@@ -60,7 +61,9 @@ class RehearsalDestination:
         ) -> Iterator[SettledRows]:
             return rehearse(chunks, run.job.policy, self._lookup, limit, stop)
 
-        detail = RowDetail.FINGERPRINTS if self._lookup is None else RowDetail.VALUES
+        detail = RowDetail.VALUES
+        if self._lookup is None:
+            detail = RowDetail.FINGERPRINTS if run.job.policy is Policy.UPDATE else RowDetail.EMAILS
         return Surroundings(settle, NoJournal(), run.reports, run.progress, run.stop, utc_now, run.workers, detail)
 
     def rehearsal(self) -> "RehearsalDestination":

@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
+from custimport.choices import Status
 from custimport.cli import invocation
 from custimport.cli.event_log import EventLog, LogLevel
 from custimport.errors import ExitCode
 from custimport.pipeline.run import ImportJob, Journal, Surroundings, Tally
-from custimport.records import Header, ImportSummary, Rejection, Status
+from custimport.records import Header, ImportSummary, Rejection
 from custimport.settings import PROGRESS_LINE_SECONDS
 
 

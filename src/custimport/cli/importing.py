@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from custimport.choices import IfLoaded, Policy, Status
 from custimport.cli import invocation
 from custimport.cli.boundary import show_error
 from custimport.cli.import_log import logged
@@ -22,7 +23,7 @@ from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, StopRequest, Surroundings, run_import
 from custimport.pipeline.source import open_source
 from custimport.pipeline.workers import WorkerPool
-from custimport.records import IfLoaded, ImportSummary, InputOptions, Policy, Status
+from custimport.records import ImportSummary, InputOptions
 from custimport.settings import COLLECT_AFTER_OBJECTS, STANDARD_INPUT, WRITERS
 
 GOES_ON_AFTER = frozenset(

@@ -4,20 +4,11 @@ from typing import Annotated
 
 import typer
 
+from custimport.choices import ReportFormat
 from custimport.cli import completion, invocation, session
 from custimport.cli.options import DatabaseOption, JsonOption, UriOption, YesOption
-from custimport.cli.render import (
-    import_document,
-    import_view,
-    imports_table,
-    undone_document,
-    undone_view,
-    verification_document,
-    verification_view,
-)
 from custimport.cli.terminal import binary_output, output, print_json, print_table, shown_value
 from custimport.errors import ExitCode, UsageError
-from custimport.pipeline.reporting import ReportFormat
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,12 +36,14 @@ def list_(
 
     Example: custimport imports list --limit 5
     """
+    from custimport.cli import render
+
     with session.open_store(uri, database) as store:
         found = session.list_imports(store, limit)
     if json:
-        print_json({"imports": [import_document(entry) for entry in found]})
+        print_json({"imports": [render.import_document(entry) for entry in found]})
     elif found:
-        print_table(imports_table([(entry.state, entry.summary) for entry in found], output().width))
+        print_table(render.imports_table([(entry.state, entry.summary) for entry in found], output().width))
     else:
         output().print("no imports yet; custimport load FILE makes the first")
 
@@ -73,13 +66,15 @@ def show(
       custimport imports show last --watch
 
     """
+    from custimport.cli import render
+
     find = session.watch_import if watch else session.find_import
     with session.open_store(uri, database) as store:
         found = find(store, import_id)
     if json:
-        print_json(import_document(found))
+        print_json(render.import_document(found))
     else:
-        print_table(import_view(found))
+        print_table(render.import_view(found))
     if watch:
         raise typer.Exit(found.document.get("exit_code") or 0)
 
@@ -120,6 +115,8 @@ def undo(
 
     Example: custimport imports undo last
     """
+    from custimport.cli import render
+
     with session.open_store(uri, database) as store:
         found = session.find_import(store, import_id)
         rows = found.summary.rows
@@ -134,9 +131,9 @@ def undo(
         left=len(undone.left),
     )
     if json:
-        print_json(undone_document(found, undone))
+        print_json(render.undone_document(found, undone))
     else:
-        output().print(undone_view(found, undone))
+        output().print(render.undone_view(found, undone))
     if undone.left:
         raise typer.Exit(int(ExitCode.REFUSED))
 
@@ -156,6 +153,8 @@ def verify(
 
     Example: custimport imports verify last customers.csv
     """
+    from custimport.cli import render
+
     with session.open_store(uri, database) as store:
         found = session.find_import(store, import_id)
         from custimport.cli import verifying
@@ -170,8 +169,8 @@ def verify(
         changed_since=len(verified.changed_since),
     )
     if json:
-        print_json(verification_document(found, verified))
+        print_json(render.verification_document(found, verified))
     else:
-        output().print(verification_view(found, verified))
+        output().print(render.verification_view(found, verified))
     if verified.differences:
         raise typer.Exit(int(ExitCode.DATA_REJECTED))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from custimport.choices import IfLoaded, Policy
 from custimport.cli.load_options import (
     BatchOption,
     CheckFirstOption,
@@ -29,7 +30,6 @@ from custimport.cli.load_options import (
 )
 from custimport.cli.options import DatabaseOption, JsonOption, QuietOption, UriOption
 from custimport.errors import UsageError
-from custimport.records import IfLoaded, Policy
 from custimport.settings import BATCH_ROWS, EARLIEST_DATE_OF_BIRTH, MAX_RECORD_BYTES, RETRY_FOR_SECONDS, STANDARD_INPUT
 
 

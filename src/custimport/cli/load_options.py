@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from custimport.choices import IfLoaded, Policy
 from custimport.cli import completion
 from custimport.cli.options import INPUT_PANEL
-from custimport.records import IfLoaded, Policy
 from custimport.settings import MAX_RECORD_BYTES
 
 REPORT_PANEL = "Rejections"

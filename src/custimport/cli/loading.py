@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import typer
 
+from custimport.choices import Status
 from custimport.cli.importing import CommandResult, expanded
 from custimport.cli.render import summaries_document, summary_table, totals_table
 from custimport.cli.resuming import ResumeRequest
@@ -17,7 +18,7 @@ from custimport.customer.dates import iso_day
 from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.workers import WorkerPool, worker_pool
-from custimport.records import ImportSummary, InputOptions, Status
+from custimport.records import ImportSummary, InputOptions
 from custimport.settings import CHECK_WORKERS, LARGE_FILE_BYTES, LOAD_WORKERS
 
 

@@ -7,10 +7,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from custimport.choices import Status
 from custimport.cli.terminal import shown_value
 from custimport.errors import ExitCode
 from custimport.pipeline.summary_json import json_time, summary_document
-from custimport.records import ImportSummary, RowCounts, Status
+from custimport.records import ImportSummary, RowCounts
 
 if TYPE_CHECKING:
     from custimport.pipeline.verification import Verification

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from custimport.choices import Policy, Status
 from custimport.cli.destinations import StoreDestination
 from custimport.cli.import_log import logged
 from custimport.cli.importing import (
@@ -24,7 +25,7 @@ from custimport.pipeline.reports import ImportReports, check_report_paths
 from custimport.pipeline.run import ImportJob, ImportResult, run_import
 from custimport.pipeline.source import open_source
 from custimport.pipeline.workers import WorkerPool
-from custimport.records import InputOptions, Policy, Position, RowCounts, StartingPoint, Status
+from custimport.records import InputOptions, Position, RowCounts, StartingPoint
 from custimport.settings import MAX_RECORD_BYTES, STANDARD_INPUT
 
 if TYPE_CHECKING:

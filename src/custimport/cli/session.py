@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
+from custimport.choices import ReportFormat
 from custimport.cli import invocation
 from custimport.cli.target import chosen_target, environment
 from custimport.cli.terminal import note, warning
@@ -20,7 +21,6 @@ from custimport.settings import IMPORT_SERVER_WAIT_MS, RETRY_FOR_SECONDS
 
 if TYPE_CHECKING:
     from custimport.cli.importing import Destination
-    from custimport.pipeline.reporting import ReportFormat
     from custimport.store.connection import Store
     from custimport.store.history import RecordedImport
     from custimport.store.target import Target

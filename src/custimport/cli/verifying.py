@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from custimport.choices import Status
 from custimport.cli.importing import rare_collections
 from custimport.cli.resuming import recorded_job
 from custimport.errors import Refused
@@ -10,7 +11,6 @@ from custimport.pipeline.parsing import parse
 from custimport.pipeline.source import open_source
 from custimport.pipeline.validation import validate
 from custimport.pipeline.verification import Difference, Verification
-from custimport.records import Status
 
 if TYPE_CHECKING:
     from custimport.store.connection import Store

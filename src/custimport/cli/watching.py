@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 from rich.text import Text
 
+from custimport.choices import Status
 from custimport.cli.progress import progress_line
 from custimport.cli.terminal import messages, note, shown_value
 from custimport.errors import Refused
-from custimport.records import Status
 from custimport.settings import CHECKPOINT_SECONDS, PROGRESS_LINE_SECONDS
 
 if TYPE_CHECKING:

@@ -56,8 +56,8 @@ class Diagnosis:
         """Look at some rejections."""
         notices = self._notices
         for rejection in rejections:
-            for error in rejection.errors:
-                notice = notices.get(error.code)
+            for error in rejection[3]:
+                notice = notices.get(error[0])
                 if notice is not None:
                     notice(rejection, error)
 

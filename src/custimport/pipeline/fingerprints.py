@@ -90,7 +90,8 @@ class FingerprintTable:
 class FingerprintedRows(Sequence[ValidRow]):
     """Valid rows of which only fingerprints are at hand; rows themselves are made when somebody asks for them.
 
-    `numbers` are the rows' own (1-based), `emails` the fingerprints of the e-mails, `values` those of the other values.
+    `numbers` are the rows' own (1-based), `emails` the fingerprints of the e-mails, `values` those of the other values,
+    if they are needed.
     """
 
     def __init__(

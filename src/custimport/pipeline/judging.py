@@ -34,10 +34,14 @@ _CODES: Final = {code.value: code for code in Code}
 
 
 class RowDetail(Enum):
-    """How much of valid rows is needed: their values, or, where nothing is stored, fingerprints to tell them apart."""
+    """How much of valid rows is needed: their values, or, where nothing is stored, fingerprints to tell them apart.
+
+    Those of the e-mails suffice where what comes first wins.
+    """
 
     VALUES = "values"
     FINGERPRINTS = "fingerprints"
+    EMAILS = "fingerprints of e-mails"
 
 
 def judged_rows(
@@ -52,8 +56,7 @@ def judged_rows(
     if rest is not None:
         yield judge.judged(rest)
     if workers.is_working:
-        prepare = _fingerprinting if detail is RowDetail.FINGERPRINTS else _judging
-        workers.prepare(prepare, (parsed.shape, parsed.header, rules))
+        workers.prepare(_PREPARE[detail], (parsed.shape, parsed.header, rules))
         yield from _judged_by_workers(parsed, judge, workers)
     for chunk in parsed.chunks:
         yield judge.judged(chunk)
@@ -124,14 +127,14 @@ def _numbered(found: Any, handed: _Handed, parsed: ParsedFile, judge: Judge, day
         for row, line, row_cells, errors, raw in rejections
     ]
     if isinstance(details, bytes):
-        columns = memoryview(details).cast("q")
-        half = len(columns) // 2
+        fingerprints = memoryview(details).cast("q").tolist()
+        count = len(numbers)
 
         def rows_at(indexes: Sequence[int]) -> list[ValidRow]:
             places = [(lines[index], numbers[index]) for index in indexes]
             return _judged_once_more(block, places, parsed.shape, judge)
 
-        rows = FingerprintedRows(numbers, columns[:half].tolist(), columns[half:].tolist(), rows_at)
+        rows = FingerprintedRows(numbers, fingerprints[:count], fingerprints[count:], rows_at)
         return ValidatedRows(rows, refused, position)
     names, emails, ordinals, zones, cells = details
     places_in_file = [line_before + line for line in lines]
@@ -234,6 +237,18 @@ def _fingerprinting(what: tuple[RecordShape, Header, Rules]) -> Answer:
         return array("q", [*email_fingerprints(rows), *value_fingerprints(rows)]).tobytes()
 
     return _answering(what, details)
+
+
+def _fingerprinting_emails(what: tuple[RecordShape, Header, Rules]) -> Answer:
+    """In a worker: answers with fingerprints of the e-mails."""
+    return _answering(what, lambda rows: array("q", email_fingerprints(rows)).tobytes())
+
+
+_PREPARE: Final = {
+    RowDetail.VALUES: _judging,
+    RowDetail.FINGERPRINTS: _fingerprinting,
+    RowDetail.EMAILS: _fingerprinting_emails,
+}
 
 
 def _answering(what: tuple[RecordShape, Header, Rules], details: Callable[[Sequence[ValidRow]], Any]) -> Answer:

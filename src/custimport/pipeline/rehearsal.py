@@ -7,6 +7,7 @@ from datetime import date
 from operator import attrgetter
 from typing import Final
 
+from custimport.choices import Policy
 from custimport.customer.conflicts import duplicate_in_database, duplicate_in_file
 from custimport.pipeline.fingerprints import (
     FingerprintTable,
@@ -20,16 +21,7 @@ from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.resuming import up_to_row
 from custimport.pipeline.systematic import FIRST_ROWS, FirstRows
 from custimport.pipeline.writing import settled_rows
-from custimport.records import (
-    BatchWritten,
-    Policy,
-    Position,
-    Rejection,
-    RowCounts,
-    SettledRows,
-    ValidatedRows,
-    ValidRow,
-)
+from custimport.records import BatchWritten, Position, Rejection, RowCounts, SettledRows, ValidatedRows, ValidRow
 
 
 @dataclass(frozen=True, slots=True)

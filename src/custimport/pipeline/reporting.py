@@ -5,11 +5,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from enum import StrEnum
 from itertools import islice
 from pathlib import PurePath
 from typing import Any, BinaryIO, Final, Protocol, TextIO
 
+from custimport.choices import ReportFormat
 from custimport.customer.codes import RowError
 from custimport.errors import UsageError
 from custimport.pipeline.summary_json import summary_document
@@ -33,15 +33,6 @@ _RISKY: Final = re.compile(r",['=+\-@]")
 LINES_AT_ONCE: Final = 1_000
 _FURTHER_LINE_ENDS: Final = re.compile("[\x85\u2028\u2029]")
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
-
-
-class ReportFormat(StrEnum):
-    """A format, named as the extension that asks for it."""
-
-    CSV = "csv"
-    JSON = "json"
-    JSONL = "jsonl"
-    HTML = "html"
 
 
 class ReportWriter(Protocol):

@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Final
 
+from custimport.choices import ReportFormat
 from custimport.errors import OutputUnwritable, UsageError
-from custimport.pipeline.reporting import ReportFormat, ReportWriter, report_format, report_writer, text_stream
+from custimport.pipeline.reporting import ReportWriter, report_format, report_writer, text_stream
 from custimport.records import Header, ImportSummary, Rejection
 from custimport.settings import STANDARD_INPUT
 

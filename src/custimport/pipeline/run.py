@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import chain
 from typing import Final, Protocol
 
+from custimport.choices import Policy, Status
 from custimport.customer.dates import Rules
 from custimport.errors import CustimportError, DatabaseUnavailable, ExitCode, Interrupted, TooManyRejections
 from custimport.pipeline.diagnosis import Diagnosis
@@ -24,13 +24,11 @@ from custimport.records import (
     Header,
     ImportSummary,
     InputOptions,
-    Policy,
     Position,
     Rejection,
     RowCounts,
     SettledRows,
     StartingPoint,
-    Status,
     ValidatedRows,
 )
 
@@ -71,11 +69,13 @@ class Tally:
             raise AssertionError(f"{self.counts.read} rows are counted, but row {self.position.row} is the last one")
 
 
-def codes_of(rejections: Iterable[Rejection]) -> Iterator[str]:
+def codes_of(rejections: Iterable[Rejection]) -> list[str]:
     """The codes of every rejection, each once."""
-    return chain.from_iterable(
-        (errors[0].code,) if len(errors) == 1 else {error.code for error in errors} for _, _, _, errors, _ in rejections
-    )
+    reasons = [rejection[3] for rejection in rejections]
+    codes: list[str] = [errors[0][0] for errors in reasons if len(errors) == 1]
+    if len(codes) < len(reasons):
+        codes += [code for errors in reasons if len(errors) > 1 for code in {error.code for error in errors}]
+    return codes
 
 
 class Journal(Protocol):

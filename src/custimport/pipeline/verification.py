@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from custimport.records import Policy, StoredState, ValidatedRows, ValidRow
+from custimport.choices import Policy
+from custimport.records import StoredState, ValidatedRows, ValidRow
 
 
 class Evidence(Protocol):

@@ -27,8 +27,8 @@ Answer = Callable[[bytes], bytes]
 Prepare = Callable[[Any], Answer]
 """Makes it ready for the questions about one file; a function of a module."""
 
-QUESTIONS_AHEAD: Final = 2
-"""Questions that a worker may have been asked and not answered: one that it works on, and the next."""
+QUESTIONS_AHEAD: Final = 3
+"""Questions that a worker may have been asked and not answered: one that it works on, and the next ones."""
 PIPE_BYTES: Final = 1024 * 1024
 """As much as an unprivileged process may ask for (pipe(7)): fewer switches between the processes."""
 _F_SETPIPE_SZ: Final = 1031
@@ -121,10 +121,11 @@ class WorkerPool:
 @contextmanager
 def worker_pool(count: int) -> Iterator[WorkerPool]:
     """A pool of `count` processes, 0 for none; they end with the context, or with this process however it ends."""
-    pool = WorkerPool()
+    workers: list[_Worker] = []
+    pool = WorkerPool(workers)
     try:
         for _ in range(count):
-            pool._workers.append(_forked([fd for w in pool._workers for fd in (w.asking, w.answering)]))  # noqa: SLF001 - its own maker
+            workers.append(_forked([descriptor for other in workers for descriptor in (other.asking, other.answering)]))
         yield pool
     finally:
         pool.close()

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from custimport.choices import Policy
 from custimport.customer.conflicts import write_refused
-from custimport.records import BatchWritten, Policy, Rejection, ValidRow
+from custimport.records import BatchWritten, Rejection, ValidRow
 from custimport.store.settled import SettledRows
 
 

@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 import bson
 from pymongo.database import Database
 
-from custimport.records import Status, ValidRow
+from custimport.choices import Status
+from custimport.records import ValidRow
 from custimport.store.documents import (
     IMPORTS,
     Packed,

@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
+from custimport.choices import Policy
 from custimport.customer.conflicts import duplicate_in_database, duplicate_in_file
-from custimport.records import BatchWritten, Policy, Rejection, ValidRow
+from custimport.records import BatchWritten, Rejection, ValidRow
 from custimport.store.batch import Batch
 from custimport.store.changes import (
     CHANGE_PROJECTION,

@@ -10,8 +10,9 @@ from typing import Any, Final, Protocol
 
 from pymongo.database import Database
 
+from custimport.choices import Policy, Status
 from custimport.errors import NotFound
-from custimport.records import ImportSummary, Policy, Position, RowCounts, Status
+from custimport.records import ImportSummary, Position, RowCounts
 from custimport.settings import STALLED_AFTER_SECONDS
 from custimport.store.documents import IMPORTS, new_import_id, parsed_import_id, shown_import_id, utc_now
 from custimport.store.lease import heartbeat_age_seconds, server_time

@@ -10,8 +10,9 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
+from custimport.choices import Policy
 from custimport.errors import ExitCode, Refused
-from custimport.records import Header, ImportSummary, Policy, Rejection
+from custimport.records import Header, ImportSummary, Rejection
 from custimport.settings import CHECKPOINT_SECONDS, LEASE_SILENCE_SECONDS
 from custimport.store import rejections as rejection_documents
 from custimport.store.connection import translated_errors

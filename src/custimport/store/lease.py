@@ -11,8 +11,8 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from custimport.choices import Status
 from custimport.errors import Refused
-from custimport.records import Status
 from custimport.settings import STALLED_AFTER_SECONDS
 
 Document = dict[str, Any]

@@ -13,7 +13,8 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from custimport.records import Policy, ValidRow
+from custimport.choices import Policy
+from custimport.records import ValidRow
 from custimport.store.changes import CHANGE_PROJECTION
 from custimport.store.documents import (
     CUSTOMERS,

@@ -6,8 +6,8 @@ from typing import Any, Final
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from custimport.choices import Policy
 from custimport.errors import DatabaseRefused
-from custimport.records import Policy
 from custimport.store.connection import is_outage
 from custimport.store.documents import CHANGES, CUSTOMERS, IMPORTS, REJECTIONS
 from custimport.store.refusals import granting_hint

@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from custimport.records import Policy
+from custimport.choices import Policy
 from custimport.store.documents import created_by_import, customer_id_range, row_of
 
 Document = dict[str, Any]

@@ -8,8 +8,8 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from custimport.choices import Status
 from custimport.errors import Refused
-from custimport.records import Status
 from custimport.store.changes import as_read
 from custimport.store.documents import CUSTOMERS, IMPORTS, customer_id_range, row_of, utc_now
 from custimport.store.history import RecordedImport
