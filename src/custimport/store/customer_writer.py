@@ -183,14 +183,14 @@ class CustomerWriter:
     def _first_comparison(self, rows: Sequence[ValidRow], batch: Batch) -> Compared | None:
         """Pass over the customers that are as their rows say, or reject or skip the rows that are stored already."""
         emails = list(map(BY_EMAIL, rows))
+        left: Sequence[ValidRow]
         if self._policy is not Policy.UPDATE:
             known = self._stored.taken(emails)
             left = self._settle_taken(rows, known.taken, batch)
         elif len(set(emails)) == len(emails):
             known = self._stored.compare_alone(sorted(rows, key=BY_EMAIL))
             batch.unchanged += len(known.equal)
-            equal = set(known.equal)
-            left = [row for row in rows if row[3] not in equal] if len(equal) < len(rows) else []
+            left = _without(rows, known.equal)
         else:
             batch.add(rows)
             return None
@@ -335,6 +335,14 @@ class CustomerWriter:
                 batch.settle_first(change.email, change.updated + change.unchanged)
                 batch.updated += change.updated
                 batch.unchanged += change.unchanged
+
+
+def _without(rows: Sequence[ValidRow], emails: Sequence[str]) -> Sequence[ValidRow]:
+    """The rows, of distinct e-mails, that have none of these."""
+    if len(emails) == len(rows):
+        return ()
+    leave_out = set(emails)
+    return [row for row in rows if row.email not in leave_out]
 
 
 def _settle_refused(change: Change, words: str, batch: Batch) -> None:

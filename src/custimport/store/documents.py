@@ -119,7 +119,7 @@ def int32(number: int) -> Packed:
 
 def utf8(text: str) -> Packed:
     """The text's UTF-8."""
-    return text if text.isascii() else text.encode().decode("latin-1")
+    return text.encode().decode("latin-1")
 
 
 SMALL: Final = 4_096
@@ -132,7 +132,7 @@ STRING_LENGTHS: Final = tuple(int32(length + 1) for length in range(SMALL))
 
 def packed_text(text: str) -> Packed:
     """A BSON string: its length, its bytes, a zero."""
-    packed = text if text.isascii() else text.encode().decode("latin-1")
+    packed = text if text.isascii() else utf8(text)
     size_bytes = len(packed)
     return f"{STRING_LENGTHS[size_bytes] if size_bytes < SMALL else int32(size_bytes + 1)}{packed}\0"
 
@@ -171,11 +171,14 @@ _days, _zones = _Days(), _Zones()
 def packed_values(row: ValidRow) -> Packed:
     """The four values of a row, as they lie in its document, with the name of the element that follows them."""
     _, _, full_name, email, day, zone, _ = row
-    name, address = utf8(full_name), utf8(email)
-    # the functions below, without their calls: this is done for every row
+    # the functions below, almost without their calls: this is done for every row
+    if not full_name.isascii():
+        full_name = utf8(full_name)
+    if not email.isascii():
+        email = utf8(email)
     return (
-        f"\x02full_name\0{STRING_LENGTHS[len(name)]}{name}\0"
-        f"\x02email\0{STRING_LENGTHS[len(address)]}{address}\0{_days[day]}{_zones[zone]}\x09created_at\0"
+        f"\x02full_name\0{STRING_LENGTHS[len(full_name)]}{full_name}\0"
+        f"\x02email\0{STRING_LENGTHS[len(email)]}{email}\0{_days[day]}{_zones[zone]}\x09created_at\0"
     )
 
 

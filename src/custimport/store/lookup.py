@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import itemgetter
 from struct import Struct
 from typing import Any, Final, cast
 
@@ -36,7 +36,7 @@ _IDENTIFIER_AND_EMAIL_BYTES: Final = 34
 """Bytes of such a document beside the e-mail itself."""
 
 
-BY_EMAIL: Final = attrgetter("email")
+BY_EMAIL: Final = itemgetter(ValidRow._fields.index("email"))
 """The order of the server's index: what is asked for and written in this order takes it less time."""
 
 
