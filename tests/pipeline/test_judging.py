@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from custimport.customer.dates import Rules
 from custimport.errors import InputUnreadable, Refused
-from custimport.pipeline.judging import RowDetail, judged_rows
+from custimport.pipeline.block_judging import RowDetail
+from custimport.pipeline.judging import judged_rows
 from custimport.pipeline.parsing import parse
 from custimport.pipeline.source import Source
 from custimport.pipeline.workers import WorkerPool, worker_pool

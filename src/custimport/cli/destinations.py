@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from custimport.choices import Policy
 from custimport.errors import ExitCode
-from custimport.pipeline.judging import RowDetail
+from custimport.pipeline.block_judging import RowDetail
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, rehearse
 from custimport.pipeline.run import Surroundings, Tally
@@ -59,7 +59,7 @@ class RehearsalDestination:
         def settle(
             chunks: Iterable[ValidatedRows], _start: StartingPoint, limit: RejectionLimit, stop: threading.Event
         ) -> Iterator[SettledRows]:
-            return rehearse(chunks, run.job.policy, self._lookup, limit, stop)
+            return rehearse(chunks, run.job.policy, self._lookup, limit, stop, file_bytes=_size_bytes(run.job.file))
 
         detail = RowDetail.VALUES
         if self._lookup is None:
@@ -164,6 +164,11 @@ def stored_customers(store: "Store") -> CustomerLookup:
         }
 
     return lookup
+
+
+def _size_bytes(file: str) -> int:
+    """Of the file on disk; 0 where nobody can tell, as of a pipe."""
+    return Path(file).stat().st_size if Path(file).is_file() else 0
 
 
 def utc_now() -> datetime:

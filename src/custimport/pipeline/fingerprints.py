@@ -10,7 +10,10 @@ from custimport.records import ValidRow
 UNUSED: Final = 2**32 - 1
 """Stands for the entry before it in an entry that is in no chain."""
 FIRST_SLOTS: Final = 8_192
-"""Beginnings of chains in an empty table; there are twice as many whenever entries outnumber them."""
+"""Beginnings of chains in an empty table, a power of two; there are at least twice as many whenever entries outnumber
+them."""
+MOST_GROWTH: Final = 16
+"""Times as many as there are: the rows that were seen may be shorter than those to come, and promise too many."""
 
 
 class FingerprintTable:
@@ -21,69 +24,80 @@ class FingerprintTable:
     """
 
     def __init__(self) -> None:
-        self._keys = array("q")
-        self._values = array("q")
-        self._before = array("I")
-        # 1-based: 0 ends a chain
+        # places are 1-based: 0 ends a chain
+        self._keys = array("q", [0])
+        self._values = array("q", [0])
+        self._before = array("I", [0])
         self._newest = array("I", [0]) * FIRST_SLOTS
+        self._expected = 0
 
     @property
     def size_bytes(self) -> int:
         """Memory of all entries and chains."""
         return 20 * len(self._keys) + 4 * len(self._newest)
 
-    def put_first(self, fingerprints: Sequence[int], values: Sequence[int]) -> dict[int, int]:
+    def expect(self, entries: int) -> None:
+        """There will be about so many: where the table must grow, it grows to that size, if it can be believed."""
+        self._expected = entries
+
+    def put_first(self, fingerprints: "array[int]", values: "array[int]") -> dict[int, int]:
         """Keep each value unless there is one for its fingerprint already, in order.
 
         Gives, for the index (0-based) of each fingerprint that was there, the value that is kept.
         """
         places = self._places(fingerprints, values)
-        return {index: self._values[place - 1] for index, place in places.items()}
+        return {index: self._values[place] for index, place in places.items()}
 
-    def put(self, fingerprints: Sequence[int], values: Sequence[int]) -> dict[int, int]:
+    def put(self, fingerprints: "array[int]", values: "array[int]") -> dict[int, int]:
         """Keep each value instead of the one before it, in order; gives those before as `put_first` does."""
         before: dict[int, int] = {}
         for index, place in self._places(fingerprints, values).items():
-            before[index] = self._values[place - 1]
-            self._values[place - 1] = values[index]
+            before[index] = self._values[place]
+            self._values[place] = values[index]
         return before
 
-    def _places(self, fingerprints: Sequence[int], values: Sequence[int]) -> dict[int, int]:
-        """Enters what is new; gives the places (1-based) of the fingerprints that were there, by their index."""
-        first = place = len(self._keys)
+    def _places(self, fingerprints: "array[int]", values: "array[int]") -> dict[int, int]:
+        """Enters what is new; gives the places of the fingerprints that were there, by their index."""
         keys, before = self._keys, self._before
+        first = len(keys)
         # what turns out to be known takes room as well, and is never found
         keys.extend(fingerprints)
         self._values.extend(values)
-        while len(keys) > len(self._newest):
+        before.frombytes(bytes(before.itemsize * len(fingerprints)))
+        if len(keys) > len(self._newest):
             self._more_slots(first)
-        newest, slots = self._newest, len(self._newest)
+        newest, mask = self._newest, len(self._newest) - 1
         known: dict[int, int] = {}
-        for fingerprint in fingerprints:
-            place += 1
-            slot = fingerprint % slots
-            latest = at = newest[slot]
-            while at and keys[at - 1] != fingerprint:
-                at = before[at - 1]
-            if at:
-                known[place - first - 1] = at
-                before.append(UNUSED)
-            else:
-                before.append(latest)
-                newest[slot] = place
+        for place, fingerprint in enumerate(fingerprints, start=first):
+            slot = fingerprint & mask
+            at = latest = newest[slot]
+            if latest:
+                while keys[at] != fingerprint:
+                    at = before[at]
+                    if not at:
+                        before[place] = latest
+                        break
+                else:
+                    known[place - first] = at
+                    before[place] = UNUSED
+                    continue
+            newest[slot] = place
         return known
 
     def _more_slots(self, entries: int) -> None:
-        """Twice as many chains for the first entries."""
-        slots = 2 * len(self._newest)
+        """As many chains as there will be entries, a power of two; the first `entries` are put into them."""
+        slots = len(self._newest)
+        believed = min(self._expected, MOST_GROWTH * slots)
+        while slots < max(len(self._keys), believed):
+            slots *= 2
         # the old chains go first: both at once would be the peak
         self._newest = array("I")
         self._newest = newest = array("I", [0]) * slots
-        before = self._before
-        for place, fingerprint in enumerate(islice(self._keys, entries), start=1):
-            if before[place - 1] != UNUSED:
-                slot = fingerprint % slots
-                before[place - 1] = newest[slot]
+        before, mask = self._before, slots - 1
+        for place, fingerprint in enumerate(islice(self._keys, 1, entries), start=1):
+            if before[place] != UNUSED:
+                slot = fingerprint & mask
+                before[place] = newest[slot]
                 newest[slot] = place
 
 
@@ -97,8 +111,8 @@ class FingerprintedRows(Sequence[ValidRow]):
     def __init__(
         self,
         numbers: Sequence[int],
-        emails: Sequence[int],
-        values: Sequence[int],
+        emails: "array[int]",
+        values: "array[int]",
         rows_at: Callable[[Sequence[int]], list[ValidRow]],
     ) -> None:
         self.numbers = numbers
@@ -130,21 +144,21 @@ def rows_at(rows: Sequence[ValidRow], indexes: Sequence[int]) -> list[ValidRow]:
     return rows.at(indexes) if isinstance(rows, FingerprintedRows) else [rows[index] for index in indexes]
 
 
-def row_numbers(rows: Sequence[ValidRow]) -> Sequence[int]:
+def row_numbers(rows: Sequence[ValidRow]) -> "array[int]":
     """The number (1-based) of each row."""
-    return rows.numbers if isinstance(rows, FingerprintedRows) else [row[0] for row in rows]
+    return array("q", rows.numbers if isinstance(rows, FingerprintedRows) else [row[0] for row in rows])
 
 
-def email_fingerprints(rows: Sequence[ValidRow]) -> Sequence[int]:
+def email_fingerprints(rows: Sequence[ValidRow]) -> "array[int]":
     """A fingerprint of each row's e-mail."""
-    return rows.emails if isinstance(rows, FingerprintedRows) else [hash(row[3]) for row in rows]
+    return rows.emails if isinstance(rows, FingerprintedRows) else array("q", [hash(row[3]) for row in rows])
 
 
-def value_fingerprints(rows: Sequence[ValidRow]) -> Sequence[int]:
+def value_fingerprints(rows: Sequence[ValidRow]) -> "array[int]":
     """A fingerprint of the other values of each row."""
     if isinstance(rows, FingerprintedRows):
         return rows.values
-    return [fingerprint((name, day, zone)) for _, _, name, _, day, zone, _ in rows]
+    return array("q", [fingerprint((name, day, zone)) for _, _, name, _, day, zone, _ in rows])
 
 
 def fingerprint(value: object) -> int:

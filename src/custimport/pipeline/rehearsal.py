@@ -48,10 +48,13 @@ def rehearse(
     lookup: CustomerLookup | None,
     limit: RejectionLimit,
     stop: threading.Event,
+    *,
+    file_bytes: int = 0,
 ) -> Iterator[SettledRows]:
     """Every chunk as a load would settle it, in file order; streams, keeping at most 32 bytes an e-mail.
 
-    `lookup` is None for an empty database; then fingerprints of the rows suffice.
+    `lookup` is None for an empty database; then fingerprints of the rows suffice. `file_bytes`: of the file's content,
+    if known, for a guess how many rows there will be.
 
     Ends early when `stop` is set or after the row that passes `limit`.
     """
@@ -65,6 +68,7 @@ def rehearse(
             return
         chunk = next_chunk
         stored = {} if lookup is None else lookup([row.email for row in chunk.valid])
+        seen.expect(file_bytes * chunk.position.row // max(chunk.position.content_bytes, 1))
         outcomes = decide(chunk.valid, stored, seen)
         rejections = [outcome for outcome in outcomes.values() if isinstance(outcome, Rejection)]
         rejections = sorted([*rejections, *chunk.rejections], key=attrgetter("row"))

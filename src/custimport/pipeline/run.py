@@ -11,8 +11,9 @@ from typing import Final, Protocol
 from custimport.choices import Policy, Status
 from custimport.customer.dates import Rules
 from custimport.errors import CustimportError, DatabaseUnavailable, ExitCode, Interrupted, TooManyRejections
+from custimport.pipeline.block_judging import RowDetail
 from custimport.pipeline.diagnosis import Diagnosis
-from custimport.pipeline.judging import RowDetail, judged_rows
+from custimport.pipeline.judging import judged_rows
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.parsing import parse
 from custimport.pipeline.recording import recorded
