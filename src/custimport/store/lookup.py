@@ -5,7 +5,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from struct import Struct
 from typing import Any, Final, cast
 
 from bson import decode
@@ -24,14 +23,12 @@ from custimport.store.documents import (
     packed_values,
     row_of,
 )
+from custimport.store.raw_replies import KEY_BYTES, each_document, length_at, raw_replies
 from custimport.store.untouched import UntouchedCustomer, untouched_customer
 
 Document = dict[str, Any]
 
-# a batch_size of all that can be found gives one reply, as far as 16 MB go: a first one has 101 documents otherwise
-_length_at = Struct("<i").unpack_from
-
-_IDENTIFIER_AND_EMAIL: Final = re.compile(rb"....\x07_id\0(.{12})\x02email\0....([^\0]*)\0\0", re.DOTALL)
+_IDENTIFIER_AND_EMAIL: Final = re.compile(rb"\x03[0-9]+\0....\x07_id\0(.{12})\x02email\0....([^\0]*)\0\0", re.DOTALL)
 _IDENTIFIER_AND_EMAIL_BYTES: Final = 34
 """Bytes of such a document beside the e-mail itself."""
 
@@ -93,14 +90,15 @@ class StoredCustomers:
         codec: CodecOptions[Document] = self._customers.codec_options
         taken: dict[str, str] = {}
         other: dict[str, Document] = {}
-        for block in _blocks(self._customers, emails, {"email": 1}):
-            found = _IDENTIFIER_AND_EMAIL.findall(block)
+        for reply in raw_replies(self._customers, emails, {"email": 1}):
+            content = bytes(reply)
+            found = _IDENTIFIER_AND_EMAIL.findall(content)
             covered = sum([len(email) for _, email in found]) + _IDENTIFIER_AND_EMAIL_BYTES * len(found)
-            if covered == len(block) and self._import_id not in block:
+            if covered + sum(KEY_BYTES[: len(found)]) == len(content) and self._import_id not in content:
                 taken |= {email.decode(): identifier.hex() for identifier, email in found}
                 continue
-            for first, end in _documents(block):
-                document = decode(block[first:end], codec)
+            for first, end in each_document(reply):
+                document = decode(content[first:end], codec)
                 other[document["email"]] = document
         return Compared((), other, taken=taken)
 
@@ -146,54 +144,39 @@ def compare(
     expected = list(map(packed_values, rows))
     compared = Compared([], {})
     equal = cast("list[str]", compared.equal)
+    own = import_id.decode("latin-1")
     at = 0
     # the server finds them by its index, in this order: almost always the next customer is that of the next row
-    for block in _blocks(customers, sorted([*emails, *repeated]) if repeated else emails):
-        text: Packed = block.decode("latin-1")
-        is_foreign = import_id not in block
-        first, size_bytes = 0, len(block)
+    for reply in raw_replies(customers, sorted([*emails, *repeated]) if repeated else emails):
+        text: Packed = str(reply, "latin-1")
+        is_foreign = own not in text
+        first, index, size_bytes = KEY_BYTES[0], 0, len(text)
         while first < size_bytes:
             if is_foreign:
                 run = at
                 while at < len(emails) and text.startswith(expected[at], first + VALUES_BEGIN):
-                    first += _length_at(block, first)[0]
+                    index += 1
+                    first += length_at(reply, first)[0] + KEY_BYTES[index]
                     at += 1
                 equal.extend(emails[run:at])
-                if first == size_bytes:
+                if first >= size_bytes:
                     break
-            end = first + _length_at(block, first)[0]
-            document = block[first:end]
-            untouched = untouched_customer(text[first:end]) if is_foreign or import_id not in document else None
-            email = decode(document, codec)["email"] if untouched is None else untouched.email
+            end = first + length_at(reply, first)[0]
+            document = text[first:end]
+            untouched = untouched_customer(document) if is_foreign or own not in document else None
+            email = decode(reply[first:end], codec)["email"] if untouched is None else untouched.email
             place = bisect_left(emails, email)
             at = place + 1
             # a collection with a collation of its own may find others too
             if untouched is None or emails[place : place + 1] != [email]:
-                compared.other[email] = decode(document, codec)
+                compared.other[email] = decode(reply[first:end], codec)
             elif text.startswith(expected[place], first + VALUES_BEGIN):
                 equal.append(email)
             else:
                 compared.differing[email] = untouched
-            first = end
+            index += 1
+            first = end + KEY_BYTES[index]
     return compared
-
-
-def _blocks(
-    customers: Collection[Document], emails: Sequence[str], projection: Document | None = None
-) -> Iterator[bytes]:
-    """The stored customers' documents as they came, one after another."""
-    found = customers.find_raw_batches({"email": {"$in": emails}}, projection, batch_size=len(emails) + 1)
-    # the driver's stubs speak of documents here
-    return cast("Iterator[bytes]", found)
-
-
-def _documents(block: bytes) -> Iterator[tuple[int, int]]:
-    """Where each document of the block begins and ends."""
-    at, size_bytes = 0, len(block)
-    while at < size_bytes:
-        end = at + _length_at(block, at)[0]
-        yield at, end
-        at = end
 
 
 def find_stored_customers(database: Database[Document], emails: Sequence[str]) -> Iterator[Document]:
