@@ -69,6 +69,11 @@ class ParsedRows:
     rejections: Sequence[Rejection]
     position: Position
 
+    @property
+    def row_count(self) -> int:
+        """Rows of the chunk, with those that failed."""
+        return len(self.numbers) + len(self.rejections)
+
 
 @dataclass(frozen=True, slots=True)
 class ValidatedRows:

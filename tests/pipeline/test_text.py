@@ -21,7 +21,7 @@ def test_each_bad_byte_of_utf_8_is_kept_as_one_character(content, block_bytes) -
 
     lines = TextReader("x", blocks, None, 1_000_000).lines()
 
-    assert "".join(text for batch in lines for text in batch.texts) == content.decode("utf-8", UNDECODABLE)
+    assert "".join(piece.text for piece in lines) == content.decode("utf-8", UNDECODABLE)
 
 
 def test_each_bad_byte_is_shown_in_the_report(run_offline) -> None:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 from custimport.customer.codes import Code, RowError
 
@@ -20,6 +20,9 @@ _REFUSED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BLANK_LOOKING: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Characters that show nothing though they are letters, marks or symbols (Unicode: Default_Ignorable_Code_Point, and
 the empty Braille pattern); the others are found by category or are variation selectors."""
+
+_STAND_IN: Final = "x"
+"""A plain name in the place of one that is judged by itself."""
 
 
 def stored_full_name(text: str) -> str | RowError:
@@ -45,23 +48,27 @@ def stored_full_name(text: str) -> str | RowError:
 
 
 def stored_full_names(texts: Sequence[str]) -> list[str | RowError]:
-    """`stored_full_name` of every text, most of them without a call each."""
-    names: list[str | RowError] = list(map(str.strip, texts))
-    stripped = cast("list[str]", names)
-    joined = "".join(stripped)
+    """`stored_full_name` of every text; plain ones are judged together, without a call each."""
+    stripped = list(map(str.strip, texts))
+    odd: list[int] = []
+    if not "".join(stripped).isascii():
+        odd = [index for index, is_ascii in enumerate(map(str.isascii, stripped)) if not is_ascii]
+        for index in odd:
+            stripped[index] = _STAND_IN
     if (
-        joined.isascii()
-        and joined.isprintable()
-        and all(names)
-        and max(map(len, stripped), default=0) <= MAX_NAME_CODE_POINTS
+        not all(stripped)
+        or not "".join(stripped).isprintable()
+        or max(map(len, stripped), default=0) > MAX_NAME_CODE_POINTS
     ):
-        return names
-    return [
-        name
-        if name.isascii() and name.isprintable() and 0 < len(name) <= MAX_NAME_CODE_POINTS
-        else stored_full_name(text)
-        for name, text in zip(stripped, texts, strict=True)
-    ]
+        odd += [
+            index
+            for index, name in enumerate(stripped)
+            if not name.isprintable() or not 0 < len(name) <= MAX_NAME_CODE_POINTS
+        ]
+    names: list[str | RowError] = [*stripped]
+    for index in odd:
+        names[index] = stored_full_name(texts[index])
+    return names
 
 
 def is_invisible(character: str) -> bool:

@@ -5,14 +5,14 @@ from array import array
 from collections.abc import Callable, Sequence
 from datetime import date
 from enum import Enum
-from io import StringIO
 from typing import Any, Final
 
 from custimport.customer.dates import Rules
+from custimport.pipeline.blocks import Block
 from custimport.pipeline.fingerprints import fingerprint
 from custimport.pipeline.parsing import allow_large_cells
 from custimport.pipeline.record_parser import RecordShape
-from custimport.pipeline.single_block import plain_records, records_of
+from custimport.pipeline.single_block import records_of
 from custimport.pipeline.validation import Judge
 from custimport.pipeline.workers import Answer
 from custimport.records import Header, Rejection
@@ -69,9 +69,9 @@ _DETAILS: Final = {
 
 
 def prepare(what: tuple[RecordShape, Header, Rules, RowDetail]) -> Answer:
-    """What a worker does with a block: from its text in UTF-8 to a marshalled tuple.
+    """What a worker does with a block: from its number of lines and its text in UTF-8 to a tuple, both marshalled.
 
-    None for a block that cannot be told by itself; else: how many rows there are; the places of the valid ones; details
+    None for a block that cannot be told by itself; else how many rows there are; the places of the valid ones; details
     of those; the rejections as plain tuples. Places are None where every line is a valid row, a byte for each line (1
     for a valid row) where every line is a row, else the rows' numbers and their lines, both 1-based in the block.
     """
@@ -81,23 +81,19 @@ def prepare(what: tuple[RecordShape, Header, Rules, RowDetail]) -> Answer:
     details = _DETAILS[detail]()
 
     def answer(question: bytes) -> bytes:
-        text = question.decode()
-        records = plain_records(text, shape)
-        is_plain = records is not None
-        if records is None:
-            records, is_whole = records_of(list(StringIO(text, newline="")), shape)
-            if not is_whole:
-                return marshal.dumps(None)
+        line_count, text = marshal.loads(question)  # noqa: S302 - written by the process that forked this one
+        records, is_whole = records_of(Block(1, str(text, "utf-8"), line_count), shape)
+        if not is_whole:
+            return marshal.dumps(None)
         judged = judge.columns(records)
         rejections = judged.rejections()
         places: Any = None
-        if not is_plain:
+        if len(records.numbers) < line_count:
             places = tuple(map(list, judged.of_valid_rows(records.numbers, records.lines)))
         elif rejections:
             places = judged.selectors()
         valid = details(judged.of_valid_rows(*judged.fields, records.cells))
-        row_count = len(records.numbers) + len(records.rejections)
-        return marshal.dumps((row_count, places, valid, list(map(_plain_tuple, rejections))))
+        return marshal.dumps((records.row_count, places, valid, list(map(_plain_tuple, rejections))))
 
     return answer
 

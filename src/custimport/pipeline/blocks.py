@@ -1,14 +1,18 @@
 """Blocks of lines: where they end depends on the file alone, so that any process can read them, and again later."""
 
-from bisect import bisect_left
+import io
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import islice
+from typing import Final
 
 from custimport.errors import InputUnreadable
-from custimport.pipeline.text import Lines
+from custimport.pipeline.text import Text
 from custimport.settings import BLOCK_CHARACTERS
+
+_LINE_END: Final = re.compile("\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +23,14 @@ class Block:
     """
 
     line: int
-    texts: list[str]
+    text: str
+    line_count: int
     truncated: frozenset[int] = frozenset()
     is_whole: bool = True
+
+    def lines(self) -> Iterator[str]:
+        """The lines with their ends."""
+        return io.StringIO(self.text, newline="")
 
 
 class BlockQueue:
@@ -54,33 +63,92 @@ class BlockQueue:
         return block
 
 
-def cut_into_blocks(batches: Iterable[Lines], block_lines: int) -> Iterator[Block]:
+def cut_into_blocks(texts: Iterable[Text], block_lines: int) -> Iterator[Block]:
     """Blocks of `block_lines` lines, fewer where they are very long and at the end; streams.
 
     Where the input fails, what was read of the last block comes first, and then the error.
     """
-    texts: list[str] = []
-    truncated: set[int] = set()
-    line, characters = 1, 0
+    line = 1
+    begun = _BegunBlock(block_lines)
     try:
-        for batch in batches:
-            at = 0
-            while at < len(batch.texts):
-                part = batch.texts[at : at + block_lines - len(texts)]
-                if characters + sum(map(len, part)) >= BLOCK_CHARACTERS:
-                    ends = list(accumulate(map(len, part), initial=characters))
-                    part = part[: bisect_left(ends, BLOCK_CHARACTERS)]
-                truncated.update(len(texts) + index - at for index in batch.truncated if 0 <= index - at < len(part))
-                texts += part
-                at += len(part)
-                characters += sum(map(len, part))
-                if len(texts) == block_lines or characters >= BLOCK_CHARACTERS:
-                    yield Block(line, texts, frozenset(truncated))
-                    line += len(texts)
-                    texts, truncated, characters = [], set(), 0
+        for piece in texts:
+            lines = _LinesLeft(piece.text)
+            while lines.count:
+                if piece.is_truncated:
+                    begun.truncated.add(begun.line_count)
+                begun.take_from(lines)
+                if begun.is_full:
+                    yield begun.block(line)
+                    line += begun.line_count
+                    begun = _BegunBlock(block_lines)
     except InputUnreadable:
-        if texts:
-            yield Block(line, texts, frozenset(truncated), is_whole=False)
+        if begun.line_count:
+            yield begun.block(line, is_whole=False)
         raise
-    if texts:
-        yield Block(line, texts, frozenset(truncated))
+    if begun.line_count:
+        yield begun.block(line)
+
+
+class _BegunBlock:
+    """A block under construction."""
+
+    def __init__(self, most_lines: int) -> None:
+        self.line_count = 0
+        self.truncated: set[int] = set()
+        self._characters = 0
+        self._texts: list[str] = []
+        self._most_lines = most_lines
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it ends here."""
+        return self.line_count >= self._most_lines or self._characters >= BLOCK_CHARACTERS
+
+    def take_from(self, lines: "_LinesLeft") -> None:
+        """Adds as many lines as there is room for, at least one."""
+        before = lines.count
+        text = lines.take(self._most_lines - self.line_count, BLOCK_CHARACTERS - self._characters)
+        self._texts.append(text)
+        self.line_count += before - lines.count
+        self._characters += len(text)
+
+    def block(self, line: int, *, is_whole: bool = True) -> Block:
+        """The block, of which the first line has that number."""
+        return Block(line, "".join(self._texts), self.line_count, frozenset(self.truncated), is_whole)
+
+
+class _LinesLeft:
+    """A text of whole lines that are taken one after another; `count` are left."""
+
+    def __init__(self, text: str) -> None:
+        carriage_returns = text.count("\r")
+        pairs = text.count("\r\n") if carriage_returns else 0
+        self.count = text.count("\n") + carriage_returns - pairs + (text[-1:] not in "\r\n")
+        self._text = text
+        self._at = 0
+        # where every line ends with LF, it is found in half the time
+        self._has_bare_returns = carriage_returns > pairs
+
+    def take(self, most_lines: int, most_characters: int) -> str:
+        """The next lines: so many, fewer at the end; none after the one in which the characters reach that number."""
+        text, at, end = self._text, self._at, len(self._text)
+        taken = self.count
+        if taken > most_lines:
+            end, taken = self._end_of(most_lines), most_lines
+        if end - at > most_characters:
+            limit = _LINE_END.search(text, at + most_characters - 1)
+            if limit is not None and limit.end() < end:
+                end = limit.end()
+                taken = _LinesLeft(text[at:end]).count
+        self._at = end
+        self.count -= taken
+        return text[at:end]
+
+    def _end_of(self, lines: int) -> int:
+        """The index after so many of the lines that are left, which are more."""
+        if self._has_bare_returns:
+            return next(islice(_LINE_END.finditer(self._text, self._at), lines - 1, None)).end()
+        end = self._at
+        for _ in range(lines):
+            end = self._text.find("\n", end) + 1
+        return end

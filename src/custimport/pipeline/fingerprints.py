@@ -7,6 +7,9 @@ from typing import Final, overload
 
 from custimport.records import ValidRow
 
+fingerprint: Final[Callable[[object], int]] = hash
+"""64 bits of a value, signed. Python's keyed hash: a file cannot be made to collide on purpose."""
+
 UNUSED: Final = 2**32 - 1
 """Stands for the entry before it in an entry that is in no chain."""
 FIRST_SLOTS: Final = 8_192
@@ -159,8 +162,3 @@ def value_fingerprints(rows: Sequence[ValidRow]) -> "array[int]":
     if isinstance(rows, FingerprintedRows):
         return rows.values
     return array("q", [fingerprint((name, day, zone)) for _, _, name, _, day, zone, _ in rows])
-
-
-def fingerprint(value: object) -> int:
-    """64 bits of a value, signed. Python's keyed hash: a file cannot be made to collide on purpose."""
-    return hash(value)

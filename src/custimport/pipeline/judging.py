@@ -21,11 +21,12 @@ from custimport.pipeline.fingerprints import FingerprintedRows
 from custimport.pipeline.parsing import ParsedFile
 from custimport.pipeline.record_parser import RecordParser, RecordShape, Rows
 from custimport.pipeline.resuming import rest_after
-from custimport.pipeline.single_block import record_at, records_of
+from custimport.pipeline.single_block import record_of, records_of
 from custimport.pipeline.text import has_undecodable
 from custimport.pipeline.validation import Judge
 from custimport.pipeline.workers import Ticket, WorkerPool
 from custimport.records import Position, Rejection, StartingPoint, ValidatedRows, ValidRow
+from custimport.settings import MAX_MULTILINE_RECORD_LINES
 
 _CODES: Final = {code.value: code for code in Code}
 
@@ -86,11 +87,11 @@ def _judged_by_workers(parsed: ParsedFile, judge: Judge, workers: WorkerPool) ->
 
 
 def _hand_out(block: Block, parser: RecordParser, workers: WorkerPool) -> _Handed:
-    text = "".join(block.texts)
+    text = block.text
     if not block.is_whole or block.truncated or (parser.may_see_undecodable and has_undecodable(text)):
         return _Handed(block)
     encoded = text.encode()
-    return _Handed(block, encoded, workers.ask(encoded))
+    return _Handed(block, encoded, workers.ask(marshal.dumps((block.line_count, encoded))))
 
 
 def _answer_to(handed: _Handed, workers: WorkerPool) -> bytes | None:
@@ -102,7 +103,7 @@ def _numbered(found: Any, handed: _Handed, parsed: ParsedFile, judge: Judge, day
     row_count, places, details, rejections = found
     block = handed.block
     row_before, line_before = parsed.parser.rows_read, block.line - 1
-    position = parsed.parser.pass_block(len(block.texts), handed.encoded, row_count)
+    position = parsed.parser.pass_block(block, handed.encoded, row_count)
     numbers: Sequence[int] = range(row_before + 1, row_before + row_count + 1)
     lines: Sequence[int] = range(line_before + 1, line_before + row_count + 1)
     if isinstance(places, bytes):
@@ -134,12 +135,16 @@ def _judged_once_more(
     block: Block, places: Sequence[tuple[int, int]], shape: RecordShape, judge: Judge
 ) -> list[ValidRow]:
     """The rows that begin on lines (1-based in the file), with their numbers; they are known to be valid."""
-    texts, first = block.texts, block.line
-    together, is_whole = records_of([texts[line - first] for line, _ in places], shape)
+    begins = [line - block.line for line, _ in places]
+    selectors = bytearray(block.line_count)
+    for begin in begins:
+        selectors[begin] = 1
+    together, is_whole = records_of(Block(1, "".join(compress(block.lines(), selectors)), len(places)), shape)
     cells: Sequence[list[str] | Rejection | None] = together.cells
     if not is_whole or len(cells) != len(places):
         # some have several lines
-        cells = [record_at(block, line - first + 1, shape) for line, _ in places]
+        texts = list(block.lines())
+        cells = [record_of(texts[begin : begin + MAX_MULTILINE_RECORD_LINES], shape) for begin in begins]
     rows = Rows()
     for (line, number), record in zip(places, cells, strict=True):
         if record is not None:

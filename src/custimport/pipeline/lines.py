@@ -58,6 +58,7 @@ class LineWindow:
         self._at = 0
         self._truncated: set[int] = set()
         self._block_ends: deque[int] = deque()
+        self._unopened: Block | None = None
         self._failure: InputUnreadable | None = None
 
     def peek(self, count: int, most_characters: int = sys.maxsize) -> list[str]:
@@ -68,20 +69,17 @@ class LineWindow:
         while len(self._lines) - self._at < count and self._failure is None:
             if self._at < len(self._lines) and sum(map(len, self._lines[self._at :])) > most_characters:
                 break
-            try:
-                block = next(self._blocks, None)
-            except InputUnreadable as error:
-                self._failure = error
-                break
+            block = self._unopened or self._next_block()
             if block is None:
                 break
+            self._unopened = None
             del self._lines[: self._at]
             self._at = 0
             first = self.number + len(self._lines)
             self._truncated.update(first + offset for offset in block.truncated)
-            self._lines += block.texts
+            self._lines += block.lines()
             if block.is_whole:
-                self._block_ends.append(first + len(block.texts))
+                self._block_ends.append(first + block.line_count)
         found = self._lines[self._at : self._at + count]
         if not found and self._failure is not None:
             raise self._failure
@@ -100,6 +98,28 @@ class LineWindow:
         if self._failure is not None:
             raise self._failure
         return None
+
+    def _next_block(self) -> Block | None:
+        try:
+            return next(self._blocks, None)
+        except InputUnreadable as error:
+            self._failure = error
+            return None
+
+    def unopened(self) -> Block | None:
+        """The block that begins with the next line, as long as nobody has looked at its lines; it may be taken whole.
+
+        None at the end of the file and where the input fails.
+        """
+        if self._unopened is None and self._at == len(self._lines) and self._failure is None:
+            self._lines.clear()
+            self._at = 0
+            self._unopened = self._next_block()
+        return self._unopened
+
+    def has_next(self) -> bool:
+        """Whether there is a next line; does not look at it."""
+        return self.unopened() is not None or self.line(0) is not None
 
     def block_end(self) -> int:
         """The number (1-based) of the line after the block that the next line is in; it must have been looked at.
@@ -124,12 +144,18 @@ class LineWindow:
         self._taken.add("".join(self._lines[self._at : self._at + count]))
         self._pass(count)
 
-    def take_known(self, count: int, encoded: bytes) -> None:
-        """The same for lines of which somebody has the text already, in UTF-8."""
-        if len(self._lines) - self._at < count:
-            self.peek(count)
-        self._taken.add_encoded(encoded)
-        self._pass(count)
+    def take_block(self, block: Block, encoded: bytes | None = None) -> None:
+        """All lines of a block that begins with the next line; `encoded` in UTF-8, where somebody has it already."""
+        if encoded is None:
+            self._taken.add(block.text)
+        else:
+            self._taken.add_encoded(encoded)
+        if self.unopened() is None:
+            self.peek(block.line_count)
+            self._pass(block.line_count)
+        else:
+            self._unopened = None
+            self.number += block.line_count
 
     def _pass(self, count: int) -> None:
         if self._truncated:

@@ -1,12 +1,14 @@
 """Records: cuts lines into cells with the csv module; a record that cannot be cut is a rejection of its own line."""
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from io import StringIO
 from typing import Final, Protocol
 
 from custimport.customer.codes import Code, RowError
 from custimport.errors import InputUnreadable
+from custimport.pipeline.blocks import Block
 from custimport.pipeline.code_pages import MAX_SAMPLE_BYTES, likely_encoding
 from custimport.pipeline.header import UnderstoodHeader
 from custimport.pipeline.lines import Fingerprint, LineWindow
@@ -131,6 +133,7 @@ class RecordParser:
         report_factor = 2 if shape.understood.header.is_report else 1
         most_characters = min(report_factor * MAX_MULTILINE_RECORD_CHARACTERS, shape.max_record_bytes)
         self._quotes = OpenQuotes(dialect, lambda number: window.line(number - window.number), most_characters)
+        self._expects_plain_lines = True
         self._sample = b""
         self._end = Position()
         self._failure: InputUnreadable | None = None
@@ -144,11 +147,11 @@ class RecordParser:
             raise self._failure
         rows = Rows()
         try:
-            while self.window.line(0) is not None:
-                self.read_block(rows, self._end.row)
-                if len(rows):
-                    self._end = self._place.position(self._end.row + len(rows))
-                    return rows.chunk(self._end)
+            while self.window.has_next():
+                found = self.read_block(rows, self._end.row)
+                if found.row_count:
+                    self._end = self._place.position(self._end.row + found.row_count)
+                    return replace(found, position=self._end)
         except InputUnreadable as failure:
             self._failure = failure
             if not len(rows):
@@ -159,9 +162,9 @@ class RecordParser:
             return rows.chunk(self._end)
         return None
 
-    def pass_block(self, line_count: int, encoded: bytes, row_count: int) -> Position:
+    def pass_block(self, block: Block, encoded: bytes, row_count: int) -> Position:
         """Leave out a block, which was read elsewhere and holds so many rows; the position after it."""
-        self.window.take_known(line_count, encoded)
+        self.window.take_block(block, encoded)
         if row_count:
             self._end = self._place.position(self._end.row + row_count)
         return self._end
@@ -181,19 +184,61 @@ class RecordParser:
         line = self.window.line(0)
         return None if line is None else self._record(line, number)[1]
 
-    def read_block(self, rows: "Rows", rows_before: int) -> None:
+    def read_block(self, rows: "Rows", rows_before: int) -> ParsedRows:
+        """The records that begin in the block that the next line is in; without a position.
+
+        `rows` are empty; where the input fails within the block, they hold the records before that place.
+        """
+        block = self.window.unopened()
+        records = self._cut_block(block) if block is not None and self._expects_plain_lines else None
+        if block is None or records is None:
+            self._read_lines(rows, rows_before)
+            return rows.chunk(Position())
+        if self._are_whole(records):
+            numbers = range(rows_before + 1, rows_before + 1 + len(records))
+            found = ParsedRows(numbers, range(block.line, block.line + len(records)), records, (), Position())
+        else:
+            self._add(records, block.lines(), rows, rows_before)
+            found = rows.chunk(Position())
+        self.window.take_block(block)
+        return found
+
+    def _are_whole(self, records: list[list[str]]) -> bool:
+        """Whether every record has the right number of cells, and needs no further look."""
+        return not self._maker.must_look and set(map(len, records)) == {self._width}
+
+    def _read_lines(self, rows: "Rows", rows_before: int) -> None:
         """Adds the records that begin in the block that the next line is in."""
+        self.window.line(0)
         end = self.window.block_end()
+        self._expects_plain_lines = True
         while self.window.number < end:
             lines = self.window.peek(min(WINDOW_LINES, end - self.window.number), WINDOW_CHARACTERS)
             if not lines:
                 return
             records = self._cut_all(lines)
             if records is None:
+                self._expects_plain_lines = False
                 self._cut_each(len(lines), rows, rows_before)
             else:
                 self._add(records, lines, rows, rows_before)
                 self.window.take(len(lines))
+
+    def _cut_block(self, block: Block) -> list[list[str]] | None:
+        """The same as `_cut_all` for the lines of a block, which are not looked at."""
+        if block.truncated or not block.is_whole:
+            return None
+        if self._text.has_undecodable and has_undecodable(block.text):
+            return None
+        reader = self._dialect.reader(StringIO(block.text, newline=""))
+        limit = csv.field_size_limit(MAX_CELL_CHARACTERS)
+        try:
+            records = list(reader)
+        except csv.Error:
+            return None
+        finally:
+            csv.field_size_limit(limit)
+        return records if reader.line_num == len(records) else None
 
     def _cut_all(self, lines: list[str]) -> list[list[str]] | None:
         """The cells of each line if every line is one record or blank, None if one of them needs a look of its own."""
@@ -209,10 +254,10 @@ class RecordParser:
         # a record takes a line or more, so as many records as lines are one each
         return None if len(records) != len(lines) or max(map(len, lines)) > MAX_CELL_CHARACTERS else records
 
-    def _add(self, records: list[list[str]], lines: list[str], rows: "Rows", rows_before: int) -> None:
-        """Adds the records of lines that are one record each."""
+    def _add(self, records: list[list[str]], lines: Iterable[str], rows: "Rows", rows_before: int) -> None:
+        """Adds the records of lines that are one record each; asks for these only where it must look at them."""
         first_row, first_line = rows_before + len(rows) + 1, self.window.number
-        if not self._maker.must_look and set(map(len, records)) == {self._width}:
+        if self._are_whole(records):
             rows.numbers.extend(range(first_row, first_row + len(records)))
             rows.lines.extend(range(first_line, first_line + len(records)))
             rows.cells.extend(records)

@@ -1,56 +1,33 @@
 """One block of lines by itself: the records that it holds, as far as they can be told without the rest of the file."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
 
 from custimport.pipeline.blocks import Block
 from custimport.pipeline.lines import LineWindow
 from custimport.pipeline.record_parser import RecordParser, RecordShape, Rows
 from custimport.records import ParsedRows, Position, Rejection
-from custimport.settings import MAX_CELL_CHARACTERS, MAX_MULTILINE_RECORD_LINES
 
 
-def plain_records(text: str, shape: RecordShape) -> ParsedRows | None:
-    """The records of a block in which every line is one ordinary record, numbered from 1; None if it has others."""
-    if shape.understood.kept is not None:
-        return None
-    reader = shape.dialect.reader(StringIO(text, newline=""))
-    before = csv.field_size_limit(MAX_CELL_CHARACTERS)
-    try:
-        cells = list(reader)
-    except csv.Error:
-        return None
-    finally:
-        csv.field_size_limit(before)
-    if reader.line_num != len(cells) or set(map(len, cells)) != {shape.understood.width}:
-        return None
-    numbers = range(1, len(cells) + 1)
-    return ParsedRows(numbers, numbers, cells, (), Position())
-
-
-def records_of(lines: list[str], shape: RecordShape) -> tuple[ParsedRows, bool]:
-    """The records of some lines, numbered from 1, and whether they can be told without what follows the lines."""
+def records_of(block: Block, shape: RecordShape) -> tuple[ParsedRows, bool]:
+    """The records of a block, numbered from 1, and whether they can be told without what follows the block."""
     looked_beyond = False
 
     def blocks() -> Iterator[Block]:
         nonlocal looked_beyond
-        yield Block(1, lines)
+        yield block
         looked_beyond = True
 
     window = LineWindow(blocks(), _Nothing())
     parser = RecordParser(_OneBlock(window), _PlainText(), shape)
-    rows = Rows()
-    if window.line(0) is not None:
-        parser.read_block(rows, 0)
-    is_whole = not looked_beyond and window.number == len(lines) + 1
-    return rows.chunk(Position()), is_whole
+    rows = parser.read_block(Rows(), 0)
+    is_whole = not looked_beyond and window.number == block.line_count + 1
+    return rows, is_whole
 
 
-def record_at(block: Block, line: int, shape: RecordShape) -> list[str] | Rejection | None:
-    """The record that begins on a line (1-based in the block); None if there is no such line."""
-    window = LineWindow(iter([Block(1, block.texts[line - 1 : line - 1 + MAX_MULTILINE_RECORD_LINES])]), _Nothing())
+def record_of(lines: list[str], shape: RecordShape) -> list[str] | Rejection | None:
+    """The record that begins on the first of some lines; None if there is no line."""
+    window = LineWindow(iter([Block(1, "".join(lines), len(lines))]), _Nothing())
     return RecordParser(_OneBlock(window), _PlainText(), shape).record(1)
 
 

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from custimport.errors import InputUnreadable, UsageError
@@ -31,11 +32,11 @@ _CODECS_THAT_GIVE_HALVES: Final = frozenset({"utf-7", "unicode-escape", "raw-uni
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Physical lines with their ends, in file order; `truncated` are indexes (0-based) of lines that were too long."""
+class Text:
+    """Physical lines one after another, with their ends; or, `is_truncated`, one that was too long, ended by a LF."""
 
-    texts: list[str]
-    truncated: frozenset[int] = frozenset()
+    text: str
+    is_truncated: bool = False
 
 
 class TextReader:
@@ -56,7 +57,7 @@ class TextReader:
         self._blocks = iter(blocks)
         self._max_line_bytes = max_line_bytes
 
-    def lines(self) -> Iterator[Lines]:
+    def lines(self) -> Iterator[Text]:
         """The lines, some at a time; streams. A line over the limit is cut, and the rest of it is passed over."""
         rest = ""
         passing_over = False
@@ -72,22 +73,28 @@ class TextReader:
                 passing_over, searched = False, 0
             cut = _last_line_end(rest, searched)
             if cut:
-                yield self._limited(list(io.StringIO(rest[:cut], newline="")))
+                yield from self._limited(rest[:cut])
                 rest = rest[cut:]
             # a carriage return may be half of a line end
             if len(rest) - rest.endswith("\r") > self._max_line_bytes:
-                yield Lines([rest[: self._max_line_bytes]], frozenset({0}))
+                yield self._truncated(rest)
                 rest, passing_over = "\r" if rest.endswith("\r") else "", True
         if rest and not passing_over:
-            yield self._limited(list(io.StringIO(rest, newline="")))
+            yield from self._limited(rest)
 
-    def _limited(self, lines: list[str]) -> Lines:
-        limit = self._max_line_bytes
+    def _limited(self, text: str) -> Iterator[Text]:
         # no character takes more than four bytes: almost always there is nothing to measure
-        if max(map(len, lines)) <= limit // 4:
-            return Lines(lines)
-        long = frozenset(index for index, line in enumerate(lines) if self._is_long(line.rstrip("\r\n")))
-        return Lines([line[:limit] if index in long else line for index, line in enumerate(lines)], long)
+        if len(text) <= self._max_line_bytes // 4:
+            yield Text(text)
+            return
+        for is_long, lines in groupby(io.StringIO(text, newline=""), lambda line: self._is_long(line.rstrip("\r\n"))):
+            if is_long:
+                yield from map(self._truncated, lines)
+            else:
+                yield Text("".join(lines))
+
+    def _truncated(self, line: str) -> Text:
+        return Text(line.rstrip("\r\n")[: self._max_line_bytes] + "\n", is_truncated=True)
 
     def _is_long(self, line: str) -> bool:
         limit = self._max_line_bytes
