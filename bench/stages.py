@@ -29,7 +29,7 @@ def read(path: Path) -> None:
             pass
 
 
-def cut_lines(path: Path) -> None:
+def decode(path: Path) -> None:
     with open_source(str(path)) as source:
         for _ in TextReader(source.name, source.blocks(), None, MAX_RECORD_BYTES).lines():
             pass
@@ -69,7 +69,7 @@ def main() -> None:
         path = file_of(kind, rows)
         stages = (
             ("read and hash", read),
-            ("… and cut into lines", cut_lines),
+            ("… and decode", decode),
             ("… and into cells", cut_cells),
             ("… and judge every row", judge),
             ("… … and guess repeated e-mails", guess_repeated),
