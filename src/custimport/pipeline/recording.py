@@ -8,8 +8,10 @@ from typing import Final
 from custimport.errors import CustimportError
 from custimport.records import Rejection, SettledRows
 
+RECORDERS: Final = 2
+"""Threads that record: one packs while the server writes for the other; one alone holds up a file of rejections."""
 CHUNKS_WAITING: Final = 2
-"""One that is being recorded and one that comes next: more would only wait longer."""
+"""Chunks that are being recorded: more would only wait longer."""
 
 Record = Callable[[Sequence[Rejection]], None]
 
@@ -17,12 +19,12 @@ Record = Callable[[Sequence[Rejection]], None]
 def recorded(chunks: Iterable[SettledRows], record: Record) -> Iterator[SettledRows]:
     """Every chunk once `record` has returned for its rejections, in file order; streams, a few are under way at a time.
 
-    `record` is called from one thread of its own. When the chunks end with an error, it leaves here after those before
-    it; an error of `record` leaves at once.
+    `record` is called from threads of its own: the rejections of a chunk may be kept before those of the chunk before it.
+    When the chunks end with an error, it leaves here after those before it; an error of `record` leaves at once.
     """
     failure: CustimportError | None = None
     waiting: deque[tuple[SettledRows, Future[None]]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="recorder") as thread:
+    with ThreadPoolExecutor(RECORDERS, thread_name_prefix="recorder") as threads:
         try:
             iterator = iter(chunks)
             while True:
@@ -33,7 +35,7 @@ def recorded(chunks: Iterable[SettledRows], record: Record) -> Iterator[SettledR
                 except CustimportError as error:
                     failure = error
                     break
-                waiting.append((chunk, thread.submit(record, chunk.rejections)))
+                waiting.append((chunk, threads.submit(record, chunk.rejections)))
                 if len(waiting) > CHUNKS_WAITING:
                     yield _first(waiting)
             while waiting:

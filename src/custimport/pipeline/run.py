@@ -91,7 +91,7 @@ class Journal(Protocol):
         """The rejections up to where a resumed import goes on, in file order; streams."""
 
     def record(self, rejections: Sequence[Rejection]) -> None:
-        """Keep rejections; those kept before are left as they are."""
+        """Keep rejections; those kept before are left as they are. Several threads may call it at a time."""
 
     def settled(self, tally: Tally) -> None:
         """Everything up to the tally's position is stored or recorded: the checkpoint may move there."""
