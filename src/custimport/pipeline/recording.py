@@ -19,8 +19,8 @@ Record = Callable[[Sequence[Rejection]], None]
 def recorded(chunks: Iterable[SettledRows], record: Record) -> Iterator[SettledRows]:
     """Every chunk once `record` has returned for its rejections, in file order; streams, a few are under way at a time.
 
-    `record` is called from threads of its own: a chunk's rejections may be kept before those of the chunk before it. When
-    the chunks end with an error, it leaves here after those before it; an error of `record` leaves at once.
+    `record` is called from its own threads: a chunk's rejections may be kept before those of the chunk before it.
+    When the chunks end with an error, it leaves here after those before it; an error of `record` leaves at once.
     """
     failure: CustimportError | None = None
     waiting: deque[tuple[SettledRows, Future[None]]] = deque()
