@@ -13,6 +13,7 @@ from custimport.pipeline.block_judging import RowDetail
 from custimport.pipeline.limit import RejectionLimit
 from custimport.pipeline.rehearsal import CustomerLookup, StoredCustomer, rehearse
 from custimport.pipeline.run import Surroundings, Tally
+from custimport.pipeline.source import size_on_disk
 from custimport.pipeline.writing import write
 from custimport.records import Header, ImportSummary, Rejection, SettledRows, StartingPoint, ValidatedRows
 from custimport.settings import STANDARD_INPUT, WRITERS
@@ -59,7 +60,8 @@ class RehearsalDestination:
         def settle(
             chunks: Iterable[ValidatedRows], _start: StartingPoint, limit: RejectionLimit, stop: threading.Event
         ) -> Iterator[SettledRows]:
-            return rehearse(chunks, run.job.policy, self._lookup, limit, stop, file_bytes=_size_bytes(run.job.file))
+            file_bytes = size_on_disk(run.job.file) or 0
+            return rehearse(chunks, run.job.policy, self._lookup, limit, stop, file_bytes=file_bytes)
 
         detail = RowDetail.VALUES
         if self._lookup is None:
@@ -164,11 +166,6 @@ def stored_customers(store: "Store") -> CustomerLookup:
         }
 
     return lookup
-
-
-def _size_bytes(file: str) -> int:
-    """Of the file on disk; 0 where nobody can tell, as of a pipe."""
-    return Path(file).stat().st_size if Path(file).is_file() else 0
 
 
 def utc_now() -> datetime:

@@ -4,7 +4,6 @@ import os
 import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -17,6 +16,7 @@ from custimport.cli.terminal import print_json, print_table
 from custimport.customer.dates import iso_day
 from custimport.errors import UsageError
 from custimport.pipeline.limit import RejectionLimit
+from custimport.pipeline.source import size_on_disk
 from custimport.pipeline.workers import WorkerPool, worker_pool
 from custimport.records import ImportSummary, InputOptions
 from custimport.settings import CHECK_WORKERS, LARGE_FILE_BYTES, LOAD_WORKERS
@@ -44,8 +44,8 @@ def _cores() -> int:
 
 
 def _may_be_large(files: Sequence[str]) -> bool:
-    sizes = [Path(file).stat().st_size if Path(file).is_file() else LARGE_FILE_BYTES for file in expanded(files)]
-    return max(sizes, default=LARGE_FILE_BYTES) >= LARGE_FILE_BYTES
+    sizes = [size_on_disk(file) for file in expanded(files)]
+    return not sizes or any(size is None or size >= LARGE_FILE_BYTES for size in sizes)
 
 
 KEPT_ON_RESUME = {

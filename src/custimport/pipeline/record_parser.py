@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from io import StringIO
 from typing import Final, Protocol
 
 from custimport.customer.codes import Code, RowError
@@ -225,12 +224,27 @@ class RecordParser:
                 self.window.take(len(lines))
 
     def _cut_block(self, block: Block) -> list[list[str]] | None:
-        """The same as `_cut_all` for the lines of a block, which are not looked at."""
+        """The same as `_cut_all` for the lines of a block, which nobody has looked at."""
         if block.truncated or not block.is_whole:
             return None
         if self._text.has_undecodable and has_undecodable(block.text):
             return None
-        reader = self._dialect.reader(StringIO(block.text, newline=""))
+        return self._single_line_records(block.lines())
+
+    def _cut_all(self, lines: list[str]) -> list[list[str]] | None:
+        """The cells of each line if every line is one record or blank, None if one of them needs a look of its own."""
+        if self.window.has_truncated(len(lines)):
+            return None
+        # blocks of long lines are not cut as a whole either then: that takes four bytes a character
+        if max(map(len, lines)) > MAX_CELL_CHARACTERS:
+            return None
+        if self._text.has_undecodable and has_undecodable("".join(lines)):
+            return None
+        return self._single_line_records(lines)
+
+    def _single_line_records(self, lines: Iterable[str]) -> list[list[str]] | None:
+        """The cells of each line; None if a record has several lines, a cell is too large, or quotes are wrong."""
+        reader = self._dialect.reader(lines)
         limit = csv.field_size_limit(MAX_CELL_CHARACTERS)
         try:
             records = list(reader)
@@ -238,21 +252,8 @@ class RecordParser:
             return None
         finally:
             csv.field_size_limit(limit)
-        return records if reader.line_num == len(records) else None
-
-    def _cut_all(self, lines: list[str]) -> list[list[str]] | None:
-        """The cells of each line if every line is one record or blank, None if one of them needs a look of its own."""
-        if self.window.has_truncated(len(lines)):
-            return None
-        if self._text.has_undecodable and has_undecodable("".join(lines)):
-            return None
-        records: list[list[str]] = []
-        try:
-            records.extend(self._dialect.reader(lines))
-        except csv.Error:
-            return None
         # a record takes a line or more, so as many records as lines are one each
-        return None if len(records) != len(lines) or max(map(len, lines)) > MAX_CELL_CHARACTERS else records
+        return records if reader.line_num == len(records) else None
 
     def _add(self, records: list[list[str]], lines: Iterable[str], rows: "Rows", rows_before: int) -> None:
         """Adds the records of lines that are one record each; asks for these only where it must look at them."""

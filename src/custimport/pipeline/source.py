@@ -172,6 +172,11 @@ def _zstd_error() -> type[Exception]:
     return error
 
 
+def size_on_disk(path: str) -> int | None:
+    """The size of a regular file in bytes; None of anything else, as of a pipe or of what is not there."""
+    return Path(path).stat().st_size if Path(path).is_file() else None
+
+
 @contextmanager
 def open_source(path: str, standard_input: BinaryIO | None = None) -> Iterator[Source]:
     """The input at `path`, or standard input for `-`. Raises `InputUnreadable` if it cannot be opened."""
